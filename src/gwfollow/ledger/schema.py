@@ -1,0 +1,244 @@
+"""The ledger's tables.
+
+`events` 1-n `analyses` 1-n `attempts` 1-n `jobs`; `needs` are edges between analyses of one event; `assets` are files that an
+attempt made; `journal` has a row for every change; `inbox` and `outbox` are the doors to the outside world.
+
+Rows that several processes write carry ``version``: the mapper raises `StaleDataError` when the row is no longer the one that was
+read (compare-and-set).  All times are aware UTC; GPS times are float seconds.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+def now() -> datetime:
+    """The present time, aware UTC."""
+    return datetime.now(UTC)
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python; SQLite, which knows no zones, holds it naive."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: UTCDateTime}
+
+
+class Configuration(Base):
+    """Project-wide defaults: one row named ``project``; its document has asimov's keys (data, priors, ..., pipelines, postprocessing)."""
+
+    __tablename__ = "configurations"
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    document: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    version: Mapped[int] = mapped_column(default=1)
+    __mapper_args__ = {"version_id_col": version}
+
+
+class Event(Base):
+    """A GraceDB superevent or a catalogued event."""
+
+    __tablename__ = "events"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    gps: Mapped[float | None] = mapped_column(doc="GPS time of the event, s")
+    graceid: Mapped[str | None] = mapped_column(String(50), index=True, doc="GraceDB id of the superevent or event")
+    source: Mapped[str] = mapped_column(String(30), default="blueprint", doc="blueprint or gracedb")
+    active: Mapped[bool] = mapped_column(default=True, doc="archived events cost nothing at parse, poll or query")
+    revision: Mapped[int] = mapped_column(default=0, doc="counts the changes that gave work; names the Airflow run")
+    document: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created: Mapped[datetime] = mapped_column(default=now)
+    updated: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    version: Mapped[int] = mapped_column(default=1)
+    analyses: Mapped[list[Analysis]] = relationship(back_populates="event", order_by="Analysis.id")
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (Index("ix_events_active", "active"),)
+
+
+class Analysis(Base):
+    """One pipeline run for an event (asimov's older word: production)."""
+
+    __tablename__ = "analyses"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    event_id: Mapped[int] = mapped_column(ForeignKey("events.id"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    pipeline: Mapped[str] = mapped_column(String(60))
+    status: Mapped[str] = mapped_column(String(20), index=True)
+    status_since: Mapped[datetime] = mapped_column(default=now)
+    reason: Mapped[str | None] = mapped_column(Text, doc="why it is stuck, or what a person said at the last change")
+    comment: Mapped[str | None] = mapped_column(Text)
+    attempt: Mapped[int] = mapped_column(default=0, doc="number of the present attempt; 0 = none yet")
+    document: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created: Mapped[datetime] = mapped_column(default=now)
+    updated: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    version: Mapped[int] = mapped_column(default=1)
+    event: Mapped[Event] = relationship(back_populates="analyses")
+    needs: Mapped[list[Need]] = relationship(
+        back_populates="analysis", foreign_keys="Need.analysis_id", order_by="Need.position", cascade="all, delete-orphan"
+    )
+    attempts: Mapped[list[Attempt]] = relationship(back_populates="analysis", order_by="Attempt.number")
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (UniqueConstraint("event_id", "name"),)
+
+
+class Need(Base):
+    """One edge: `analysis` waits for `needed`.  ``needed_id`` is null while nothing in the event meets the condition."""
+
+    __tablename__ = "needs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    analysis_id: Mapped[int] = mapped_column(ForeignKey("analyses.id"), index=True)
+    position: Mapped[int]
+    condition: Mapped[str] = mapped_column(Text, doc="as the blueprint says it, for people")
+    needed_id: Mapped[int | None] = mapped_column(ForeignKey("analyses.id"))
+    optional: Mapped[bool] = mapped_column(default=False)
+    analysis: Mapped[Analysis] = relationship(back_populates="needs", foreign_keys=[analysis_id])
+    needed: Mapped[Analysis | None] = relationship(foreign_keys=[needed_id])
+
+
+class Attempt(Base):
+    """One build of an analysis in a folder of its own, written once."""
+
+    __tablename__ = "attempts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    analysis_id: Mapped[int] = mapped_column(ForeignKey("analyses.id"), index=True)
+    number: Mapped[int]
+    folder: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(20), default="building", doc="building, built, submitted, collected, failed, left")
+    inputs: Mapped[dict[str, Any]] = mapped_column(default=dict, doc="path or name -> SHA-256 of everything that the build read")
+    owner: Mapped[str | None] = mapped_column(String(200), doc="who may act on it: task instance and try; compared before any effect")
+    created: Mapped[datetime] = mapped_column(default=now)
+    built: Mapped[datetime | None]
+    ended: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+    analysis: Mapped[Analysis] = relationship(back_populates="attempts")
+    jobs: Mapped[list[Job]] = relationship(back_populates="attempt", order_by="Job.number")
+    assets: Mapped[list[Asset]] = relationship(back_populates="attempt", order_by="Asset.id")
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (UniqueConstraint("analysis_id", "number"),)
+
+
+class Job(Base):
+    """What a scheduler runs for an attempt; number 0 is the first, later ones are resurrections (rescue DAGs) in the same folder."""
+
+    __tablename__ = "jobs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    number: Mapped[int]
+    purpose: Mapped[str] = mapped_column(String(10), default="main", doc="main, or post for post-processing")
+    key: Mapped[str] = mapped_column(String(300), unique=True, doc="carried by the job as the ClassAd attribute GWFollowKey")
+    scheduler: Mapped[str] = mapped_column(String(60))
+    job_id: Mapped[str | None] = mapped_column(String(100), doc="the scheduler's id; null while only the intent is recorded")
+    state: Mapped[str] = mapped_column(String(20), default="intent", doc="intent, submitted, ended, removed")
+    adopted: Mapped[bool] = mapped_column(default=False, doc="found by its key after a crash, not submitted again")
+    outcome: Mapped[dict[str, Any]] = mapped_column(default=dict, doc="exit code or signal, reason, host, as the scheduler told")
+    created: Mapped[datetime] = mapped_column(default=now)
+    submitted: Mapped[datetime | None]
+    ended: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+    attempt: Mapped[Attempt] = relationship(back_populates="jobs")
+    __mapper_args__ = {"version_id_col": version}
+
+
+class Asset(Base):
+    """A file that an attempt made and others take."""
+
+    __tablename__ = "assets"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    name: Mapped[str] = mapped_column(String(60), doc="psds, samples, config, pages, ...")
+    label: Mapped[str] = mapped_column(String(60), default="", doc="which of them: a detector, a run label; empty when there is one")
+    path: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int] = mapped_column(doc="bytes")
+    created: Mapped[datetime] = mapped_column(default=now)
+    attempt: Mapped[Attempt] = relationship(back_populates="assets")
+    __table_args__ = (UniqueConstraint("attempt_id", "name", "label"),)
+
+
+class Review(Base):
+    """A person's verdict on an analysis: approved, rejected, deprecated, preferred."""
+
+    __tablename__ = "reviews"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    analysis_id: Mapped[int] = mapped_column(ForeignKey("analyses.id"), index=True)
+    verdict: Mapped[str] = mapped_column(String(20))
+    person: Mapped[str] = mapped_column(String(200))
+    message: Mapped[str] = mapped_column(Text, default="")
+    time: Mapped[datetime] = mapped_column(default=now)
+
+
+class Journal(Base):
+    """Who changed what, when and why.  Rows are never changed."""
+
+    __tablename__ = "journal"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    time: Mapped[datetime] = mapped_column(default=now)
+    who: Mapped[str] = mapped_column(String(200))
+    event: Mapped[str | None] = mapped_column(String(100), index=True)
+    analysis: Mapped[str | None] = mapped_column(String(100))
+    what: Mapped[str] = mapped_column(Text)
+    why: Mapped[str] = mapped_column(Text, default="")
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class Inbox(Base):
+    """Messages from outside, stored before they are acknowledged."""
+
+    __tablename__ = "inbox"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(String(100))
+    key: Mapped[str] = mapped_column(String(200), unique=True, doc="the same message twice has the same key")
+    received: Mapped[datetime] = mapped_column(default=now)
+    payload: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(20), default="new")
+    verdict: Mapped[str | None] = mapped_column(Text)
+
+
+class Outbox(Base):
+    """Messages to the outside world, stored with the change that causes them."""
+
+    __tablename__ = "outbox"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    event_id: Mapped[int | None] = mapped_column(ForeignKey("events.id"), index=True)
+    destination: Mapped[str] = mapped_column(String(30), doc="gracedb, airflow, ...")
+    kind: Mapped[str] = mapped_column(String(30), doc="what the destination does with it: log, label, run, ...")
+    key: Mapped[str] = mapped_column(String(300), unique=True, doc="de-duplication: the same message is stored once")
+    payload: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(20), default="pending", doc="pending, delivered, superseded, poisoned")
+    tries: Mapped[int] = mapped_column(default=0)
+    next_try: Mapped[datetime] = mapped_column(default=now)
+    claimed: Mapped[datetime | None] = mapped_column(doc="until when another deliverer leaves it alone")
+    error: Mapped[str | None] = mapped_column(Text)
+    result: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created: Mapped[datetime] = mapped_column(default=now)
+    delivered: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (Index("ix_outbox_state_next_try", "state", "next_try"),)

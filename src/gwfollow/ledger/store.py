@@ -1,0 +1,248 @@
+"""Opening the ledger, reading it, and changing it: one transaction with its journal entries for every change.
+
+    ledger = Ledger.open(settings.ledger_url)
+    with ledger.change(who="alice", why="new calibration") as change:
+        analysis = change.analysis("GW150914", "bilby-xphm")
+        change.set_status(analysis, "restart")
+
+A change that loses a compare-and-set raises `StaleVersion` and leaves nothing behind; `Ledger.run` tries it again.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
+
+from gwfollow.errors import InputError, LedgerBusy, NotFound, StaleVersion
+from gwfollow.ledger.schema import Analysis, Event, Journal, Outbox, now
+from gwfollow.ledger.states import check_transition
+
+T = TypeVar("T")
+
+#: the newest Alembic revision; a test compares it with ledger/migrations
+HEAD = "0001"
+#: seconds that a writer waits for others before it gives up
+BUSY_SECONDS = 60.0
+
+
+class Ledger:
+    """The one source of truth.  Cheap to hold; every call uses a connection of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: str, *, password: str | None = None, create: bool = False) -> Ledger:
+        """Connect.
+
+        Parameters
+        ----------
+        url : SQLAlchemy URL (``sqlite:////path``, ``postgresql+psycopg://user@host/db``)
+        password : kept out of the URL by those who read it from a connection or a file
+        create : make or migrate the tables instead of asking for them
+
+        Raises
+        ------
+        InputError : not a URL, or no ledger there (the text says which command makes one)
+        LedgerBusy : the server does not answer
+        """
+        try:
+            parsed = make_url(url)
+        except Exception:
+            raise InputError("ledger URL", "(not shown)", "sqlite:////path or postgresql+psycopg://user@host/database") from None
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if password is not None:
+            parsed = parsed.set(password=password)
+        shown = parsed.render_as_string(hide_password=True)
+        sqlite = parsed.get_backend_name() == "sqlite"
+        if sqlite and parsed.database and not create and not Path(parsed.database).is_file():
+            raise NotFound(f"no ledger at {shown}; 'gwfollow init' makes one")
+        if sqlite and parsed.database and create:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, **_engine_options(sqlite))
+        if sqlite:
+            _tune_sqlite(engine)
+        ledger = cls(engine)
+        try:
+            if create:
+                from gwfollow.ledger.migrate import upgrade
+
+                upgrade(engine)
+            else:
+                ledger._check_revision(shown)
+        except OperationalError as error:
+            raise LedgerBusy(f"ledger {shown} does not answer: {_first_line(error)}") from error
+        return ledger
+
+    def _check_revision(self, shown: str) -> None:
+        with self.engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                raise NotFound(f"no ledger at {shown}; 'gwfollow init' makes one")
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        if found != HEAD:
+            raise InputError(f"ledger {shown}", f"revision {found}", f"revision {HEAD} ('gwfollow init' migrates)")
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A read-only session: nothing that is done in it is stored."""
+        with _translated(), Session(self.engine) as session:
+            yield session
+            session.rollback()
+
+    @contextmanager
+    def change(self, *, who: str, why: str = "") -> Iterator[Change]:
+        """One transaction.  It is stored whole when the block ends, or not at all.
+
+        Raises `StaleVersion` where another writer was first and `LedgerBusy` where the database did not let us in.
+        """
+        writer = self.engine.execution_options(gwfollow_writes=True)
+        with _translated(), Session(writer, expire_on_commit=False) as session:
+            change = Change(session, who=who, why=why)
+            yield change
+            session.commit()
+
+    def run(self, action: Callable[[Change], T], *, who: str, why: str = "", tries: int = 20) -> T:
+        """`action` in a transaction, again from the start when another writer was first."""
+        for left in range(tries - 1, -1, -1):
+            try:
+                with self.change(who=who, why=why) as change:
+                    return action(change)
+            except StaleVersion:
+                if not left:
+                    raise
+                time.sleep(random.uniform(0.005, 0.05))
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+class Change:
+    """What may be done inside one transaction.  Each call that changes something writes its journal entry."""
+
+    def __init__(self, session: Session, *, who: str, why: str) -> None:
+        self.session, self.who, self.why = session, who, why
+
+    # ---- finding -------------------------------------------------------------------------------------------------------
+    def event(self, name: str) -> Event:
+        return find_event(self.session, name)
+
+    def analysis(self, event: str, name: str) -> Analysis:
+        return find_analysis(self.session, event, name)
+
+    # ---- changing ------------------------------------------------------------------------------------------------------
+    def journal(self, what: str, *, event: str | None = None, analysis: str | None = None, **details: Any) -> None:
+        self.session.add(
+            Journal(time=now(), who=self.who, why=self.why, what=what, event=event, analysis=analysis, details=details)
+        )
+
+    def set_status(self, analysis: Analysis, status: str, *, reason: str | None = None) -> None:
+        """Move an analysis along the table of transitions; the same status again changes nothing but a new reason.
+
+        Raises `IllegalTransition`.
+        """
+        name, event_name = analysis.name, analysis.event.name
+        old = analysis.status
+        if old == status:
+            if reason is not None and reason != analysis.reason:
+                analysis.reason = reason
+                self.journal(f"still {status}", event=event_name, analysis=name, reason=reason)
+            return
+        check_transition(f"{event_name}/{name}", old, status)
+        analysis.status, analysis.status_since, analysis.reason = status, now(), reason
+        details = {"old": old, "new": status} | ({"reason": reason} if reason else {})
+        self.journal(f"{old} -> {status}", event=event_name, analysis=name, **details)
+
+    def give_work(self, event: Event) -> int:
+        """A change that a run must look at: the next revision, and the message that asks Airflow for its run."""
+        event.revision += 1
+        self.session.flush()
+        run_id = f"rev-{event.revision}"
+        self.send("airflow", "run", {"event": event.name, "run_id": run_id}, key=f"run:{event.name}:{run_id}", event=event)
+        return event.revision
+
+    def send(self, destination: str, kind: str, payload: dict[str, Any], *, key: str, event: Event | None = None) -> bool:
+        """Store a message for the outside world; False when one with this key is there already."""
+        if self.session.scalar(select(Outbox.id).where(Outbox.key == key)) is not None:
+            return False
+        self.session.add(
+            Outbox(destination=destination, kind=kind, key=key, payload=payload, event_id=event.id if event else None)
+        )
+        return True
+
+
+def find_event(session: Session, name: str) -> Event:
+    """Raises `NotFound`."""
+    found = session.scalar(select(Event).where(Event.name == name))
+    if found is None:
+        raise NotFound(f"no event {name!r} in the ledger")
+    return found
+
+
+def find_analysis(session: Session, event: str, name: str) -> Analysis:
+    """Raises `NotFound`, which says whether the event or the analysis is missing."""
+    found = session.scalar(select(Analysis).join(Event).where(Event.name == event, Analysis.name == name))
+    if found is None:
+        find_event(session, event)
+        raise NotFound(f"event {event} has no analysis {name!r}")
+    return found
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """SQLAlchemy's errors as ours."""
+    try:
+        yield
+    except StaleDataError as error:
+        raise StaleVersion("the ledger's row was changed by another writer") from error
+    except IntegrityError as error:
+        raise StaleVersion(f"another writer stored the same row first: {_first_line(error)}") from error
+    except OperationalError as error:
+        if _serialization(error):
+            raise StaleVersion("two writers met on the same rows") from error
+        raise LedgerBusy(f"the ledger does not answer: {_first_line(error)}") from error
+
+
+def _serialization(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in {"40001", "40P01"}
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).strip().partition("\n")[0]
+
+
+def _engine_options(sqlite: bool) -> dict[str, Any]:
+    if sqlite:
+        return {"connect_args": {"timeout": BUSY_SECONDS}}
+    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+
+
+def _tune_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _: Any) -> None:
+        # autocommit at the driver: this module says BEGIN itself
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # a power cut loses no committed change
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        # a writer takes the lock at once: a reader that turns writer cannot wait for it, it fails
+        writes = connection.get_execution_options().get("gwfollow_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+__all__ = ["BUSY_SECONDS", "HEAD", "Change", "Ledger", "find_analysis", "find_event"]

@@ -1,0 +1,1 @@
+"""Pipelines: the science code behind an analysis.  `base` has the interface, `registry` finds the installed ones."""

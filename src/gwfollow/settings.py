@@ -1,0 +1,87 @@
+"""Every setting that gwfollow reads, and the only module that reads the environment for them.
+
+No setting holds a secret: passwords and tokens live in Airflow connections, or in files that the settings name.
+"""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from gwfollow.errors import InputError
+
+
+def _setting(name: str, default: str, doc: str) -> str:
+    value: str = field(default=default, metadata={"env": name, "doc": doc})
+    return value
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One value for each environment variable; ``Settings.read()`` gives the present ones."""
+
+    home: str = _setting("GWFOLLOW_HOME", "~/gwfollow", "Folder that holds the ledger (SQLite) and the working folders of all events.")
+    ledger: str = _setting("GWFOLLOW_LEDGER", "", "SQLAlchemy URL of the ledger; empty means SQLite in the home folder.")
+    ledger_password_file: str = _setting(
+        "GWFOLLOW_LEDGER_PASSWORD_FILE", "", "File with the ledger's database password, so that it stands in no URL and no environment."
+    )
+    configs: str = _setting("GWFOLLOW_CONFIGS", "", "Folder with templates and defaults; empty means the include/configs that came with gwfollow.")
+    scheduler: str = _setting("GWFOLLOW_SCHEDULER", "htcondor", "Where jobs go when an analysis does not say: htcondor or local.")
+    schedd: str = _setting("GWFOLLOW_SCHEDD", "", "Name of the HTCondor schedd; empty means the one of this machine.")
+    collector: str = _setting("GWFOLLOW_COLLECTOR", "", "Address of the HTCondor collector; empty means the configured one.")
+    poll_seconds: str = _setting("GWFOLLOW_POLL_SECONDS", "60", "Seconds between two queries of a scheduler; a personal pool can bear 1.")
+    settle_seconds: str = _setting(
+        "GWFOLLOW_SETTLE_SECONDS", "15", "Seconds that a wait stays deferred at least (Airflow's LocalExecutor can fail a shorter one)."
+    )
+    airflow_url: str = _setting("GWFOLLOW_AIRFLOW_URL", "", "Address of Airflow's API server; empty means that runs are started by upkeep only.")
+    airflow_login_file: str = _setting(
+        "GWFOLLOW_AIRFLOW_LOGIN_FILE", "", 'File {"username": ..., "password": ...} with which the command line asks Airflow for runs.'
+    )
+    gracedb_url: str = _setting("GWFOLLOW_GRACEDB_URL", "", "Address of GraceDB's API (https://.../api/); empty means that nothing is written there.")
+    gracedb_auth: str = _setting("GWFOLLOW_GRACEDB_AUTH", "auto", "How to log in to GraceDB: auto (SciToken, then X.509) or anonymous.")
+    gracedb_ca: str = _setting("GWFOLLOW_GRACEDB_CA", "", "CA bundle for GraceDB's certificate; empty means the system's.")
+
+    @classmethod
+    def read(cls, environ: dict[str, str] | None = None) -> Settings:
+        """The settings of the present environment; an empty variable counts as unset."""
+        env = os.environ if environ is None else environ
+        return cls(**{f.name: env[f.metadata["env"]] for f in fields(cls) if env.get(f.metadata["env"])})
+
+    @property
+    def home_folder(self) -> Path:
+        return Path(self.home).expanduser().absolute()
+
+    @property
+    def ledger_url(self) -> str:
+        return self.ledger or f"sqlite:///{self.home_folder / 'ledger.db'}"
+
+    @property
+    def configs_folder(self) -> Path:
+        """``include/configs`` of the checkout, or its installed copy.  Raises `InputError` where there is none."""
+        if self.configs:
+            return Path(self.configs).expanduser().absolute()
+        checkout = Path(__file__).parents[2] / "include" / "configs"
+        for folder in (checkout, Path(sysconfig.get_path("data")) / "share" / "gwfollow" / "configs"):
+            if folder.is_dir():
+                return folder
+        raise InputError("GWFOLLOW_CONFIGS", "", "a folder with gwfollow's templates")
+
+    @property
+    def poll_period(self) -> float:
+        return _seconds("GWFOLLOW_POLL_SECONDS", self.poll_seconds)
+
+    @property
+    def settle_period(self) -> float:
+        return _seconds("GWFOLLOW_SETTLE_SECONDS", self.settle_seconds)
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 86400:
+        raise InputError(name, text, "a number of seconds from 0 to 86400")
+    return value
