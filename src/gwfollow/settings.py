@@ -22,25 +22,43 @@ def _setting(name: str, default: str, doc: str) -> str:
 class Settings:
     """One value for each environment variable; ``Settings.read()`` gives the present ones."""
 
-    home: str = _setting("GWFOLLOW_HOME", "~/gwfollow", "Folder that holds the ledger (SQLite) and the working folders of all events.")
+    home: str = _setting(
+        "GWFOLLOW_HOME", "~/gwfollow", "Folder that holds the ledger (SQLite) and the working folders of all events."
+    )
     ledger: str = _setting("GWFOLLOW_LEDGER", "", "SQLAlchemy URL of the ledger; empty means SQLite in the home folder.")
     ledger_password_file: str = _setting(
-        "GWFOLLOW_LEDGER_PASSWORD_FILE", "", "File with the ledger's database password, so that it stands in no URL and no environment."
+        "GWFOLLOW_LEDGER_PASSWORD_FILE",
+        "",
+        "File with the ledger's database password, so that it stands in no URL and no environment.",
     )
-    configs: str = _setting("GWFOLLOW_CONFIGS", "", "Folder with templates and defaults; empty means the include/configs that came with gwfollow.")
+    configs: str = _setting(
+        "GWFOLLOW_CONFIGS", "", "Folder with templates and defaults; empty means the include/configs that came with gwfollow."
+    )
     scheduler: str = _setting("GWFOLLOW_SCHEDULER", "htcondor", "Where jobs go when an analysis does not say: htcondor or local.")
     schedd: str = _setting("GWFOLLOW_SCHEDD", "", "Name of the HTCondor schedd; empty means the one of this machine.")
     collector: str = _setting("GWFOLLOW_COLLECTOR", "", "Address of the HTCondor collector; empty means the configured one.")
-    poll_seconds: str = _setting("GWFOLLOW_POLL_SECONDS", "60", "Seconds between two queries of a scheduler; a personal pool can bear 1.")
+    poll_seconds: str = _setting(
+        "GWFOLLOW_POLL_SECONDS", "60", "Seconds between two queries of a scheduler; a personal pool can bear 1."
+    )
     settle_seconds: str = _setting(
-        "GWFOLLOW_SETTLE_SECONDS", "15", "Seconds that a wait stays deferred at least (Airflow's LocalExecutor can fail a shorter one)."
+        "GWFOLLOW_SETTLE_SECONDS",
+        "15",
+        "Seconds that a wait stays deferred at least (Airflow's LocalExecutor can fail a shorter one).",
     )
-    airflow_url: str = _setting("GWFOLLOW_AIRFLOW_URL", "", "Address of Airflow's API server; empty means that runs are started by upkeep only.")
+    airflow_url: str = _setting(
+        "GWFOLLOW_AIRFLOW_URL", "", "Address of Airflow's API server; empty means that runs are started by upkeep only."
+    )
     airflow_login_file: str = _setting(
-        "GWFOLLOW_AIRFLOW_LOGIN_FILE", "", 'File {"username": ..., "password": ...} with which the command line asks Airflow for runs.'
+        "GWFOLLOW_AIRFLOW_LOGIN_FILE",
+        "",
+        'File {"username": ..., "password": ...} with which the command line asks Airflow for runs.',
     )
-    gracedb_url: str = _setting("GWFOLLOW_GRACEDB_URL", "", "Address of GraceDB's API (https://.../api/); empty means that nothing is written there.")
-    gracedb_auth: str = _setting("GWFOLLOW_GRACEDB_AUTH", "auto", "How to log in to GraceDB: auto (SciToken, then X.509) or anonymous.")
+    gracedb_url: str = _setting(
+        "GWFOLLOW_GRACEDB_URL", "", "Address of GraceDB's API (https://.../api/); empty means that nothing is written there."
+    )
+    gracedb_auth: str = _setting(
+        "GWFOLLOW_GRACEDB_AUTH", "auto", "How to log in to GraceDB: auto (SciToken, then X.509) or anonymous."
+    )
     gracedb_ca: str = _setting("GWFOLLOW_GRACEDB_CA", "", "CA bundle for GraceDB's certificate; empty means the system's.")
 
     @classmethod

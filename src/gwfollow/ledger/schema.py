@@ -132,7 +132,9 @@ class Attempt(Base):
     folder: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(20), default="building", doc="building, built, submitted, collected, failed, left")
     inputs: Mapped[dict[str, Any]] = mapped_column(default=dict, doc="path or name -> SHA-256 of everything that the build read")
-    owner: Mapped[str | None] = mapped_column(String(200), doc="who may act on it: task instance and try; compared before any effect")
+    owner: Mapped[str | None] = mapped_column(
+        String(200), doc="who may act on it: task instance and try; compared before any effect"
+    )
     created: Mapped[datetime] = mapped_column(default=now)
     built: Mapped[datetime | None]
     ended: Mapped[datetime | None]
@@ -173,7 +175,9 @@ class Asset(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
     name: Mapped[str] = mapped_column(String(60), doc="psds, samples, config, pages, ...")
-    label: Mapped[str] = mapped_column(String(60), default="", doc="which of them: a detector, a run label; empty when there is one")
+    label: Mapped[str] = mapped_column(
+        String(60), default="", doc="which of them: a detector, a run label; empty when there is one"
+    )
     path: Mapped[str] = mapped_column(Text)
     sha256: Mapped[str] = mapped_column(String(64))
     size: Mapped[int] = mapped_column(doc="bytes")
