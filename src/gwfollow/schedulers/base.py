@@ -55,7 +55,7 @@ class JobStatus:
         """For a person: ``held: memory usage exceeded request_memory``."""
         if self.state is JobState.COMPLETED:
             return f"killed by signal {self.signal}" if self.signal is not None else f"exit code {self.exit_code}"
-        return self.state.value + (f": {self.reason}" if self.reason else "")
+        return str(self.state.value) + (f": {self.reason}" if self.reason else "")
 
 
 @dataclass(frozen=True)
