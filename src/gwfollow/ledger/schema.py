@@ -236,7 +236,8 @@ class Outbox(Base):
     key: Mapped[str] = mapped_column(String(300), unique=True, doc="de-duplication: the same message is stored once")
     payload: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(20), default="pending", doc="pending, delivered, superseded, poisoned")
-    tries: Mapped[int] = mapped_column(default=0)
+    tries: Mapped[int] = mapped_column(default=0, doc="how often it was sent or might have been")
+    refusals: Mapped[int] = mapped_column(default=0, doc="how often it was refused; silence does not count")
     next_try: Mapped[datetime] = mapped_column(default=now)
     claimed: Mapped[datetime | None] = mapped_column(doc="until when another deliverer leaves it alone")
     error: Mapped[str | None] = mapped_column(Text)
