@@ -1,0 +1,159 @@
+"""What every step has in hand, and the picture of the ledger that it gives to a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gwfollow import schedulers
+from gwfollow.errors import GWFollowError, InputError
+from gwfollow.ledger.merge import merged_document
+from gwfollow.ledger.schema import Analysis, Asset, Attempt, Job, Need
+from gwfollow.ledger.store import Ledger
+from gwfollow.pipelines import registry
+from gwfollow.pipelines.base import AssetFile, NeededAnalysis, Pipeline, Task
+from gwfollow.schedulers.base import Resources, Scheduler
+from gwfollow.settings import Settings
+
+
+class NoWork(GWFollowError):
+    """The step has nothing to do for this analysis now; the text says why (it is shown on the skipped task)."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """The ledger, the settings and the schedulers of one place, and in whose name the steps act."""
+
+    ledger: Ledger
+    settings: Settings
+    who: str
+    scheduler_for: Callable[[str, Settings], Scheduler] = schedulers.get
+
+    def scheduler(self, name: str) -> Scheduler:
+        return self.scheduler_for(name, self.settings)
+
+    def acting(self, who: str) -> Site:
+        """The same place in somebody else's name."""
+        return replace(self, who=who)
+
+
+def job_key(event: str, analysis: str, attempt: int, number: int, purpose: str = "main") -> str:
+    """``GW150914/bilby/2`` for the first job of attempt 2, ``GW150914/bilby/2.1`` for its first resurrection."""
+    key = f"{event}/{analysis}/{attempt}"
+    if purpose != "main":
+        key += f".{purpose}"
+    return f"{key}.{number}" if number else key
+
+
+def current_attempt(session: Session, analysis: Analysis) -> Attempt | None:
+    """The attempt that the analysis is at, None before the first."""
+    if not analysis.attempt:
+        return None
+    return session.scalar(select(Attempt).where(Attempt.analysis_id == analysis.id, Attempt.number == analysis.attempt))
+
+
+def last_job(attempt: Attempt | None, purpose: str = "main") -> Job | None:
+    """The newest job of an attempt: the last resurrection, or the first submission."""
+    jobs = [job for job in attempt.jobs if job.purpose == purpose] if attempt else []
+    return jobs[-1] if jobs else None
+
+
+def attempt_folder(settings: Settings, analysis: Analysis, number: int) -> Path:
+    """``<working directory>/<event>/<analysis>/attempt-<n>``.
+
+    The working directory is the event's own (key ``working directory``) or ``GWFOLLOW_HOME/events``.
+    """
+    base = analysis.event.document.get("working directory")
+    top = Path(base).expanduser() if base else settings.home_folder / "events"
+    if not top.is_absolute():
+        raise InputError(f"event {analysis.event.name}, working directory", base, "an absolute path")
+    return top / analysis.event.name / analysis.name / f"attempt-{number}"
+
+
+def assets_of(session: Session, attempt: Attempt) -> dict[str, dict[str, AssetFile]]:
+    """What an attempt made: asset name -> label -> file."""
+    found: dict[str, dict[str, AssetFile]] = {}
+    for asset in session.scalars(select(Asset).where(Asset.attempt_id == attempt.id).order_by(Asset.id)):
+        found.setdefault(asset.name, {})[asset.label] = AssetFile(Path(asset.path), asset.sha256)
+    return found
+
+
+def task_for(session: Session, analysis: Analysis, attempt: Attempt, settings: Settings) -> Task:
+    """The frozen picture of one attempt that its pipeline is given."""
+    event = analysis.event
+    document = merged_document(session, analysis)
+    scheduler = dict(document.get("scheduler") or {})
+    scheduler.setdefault("name", settings.scheduler)
+    document["scheduler"] = scheduler
+    return Task(
+        event=event.name,
+        gps=event.gps,
+        graceid=event.graceid,
+        interferometers=tuple(document.get("interferometers") or ()),
+        analysis=analysis.name,
+        pipeline=analysis.pipeline,
+        document=document,
+        attempt=attempt.number,
+        folder=Path(attempt.folder),
+        configs=settings.configs_folder,
+        needed=_needed(session, analysis),
+        rescues=max((job.number for job in attempt.jobs if job.purpose == "main"), default=0),
+        resources=resources_of(scheduler),
+    )
+
+
+def pipeline_for(task: Task) -> Pipeline:
+    """The pipeline's instance.  Raises `InputError` for a pipeline that is not installed."""
+    return registry.find(task.pipeline)(task)
+
+
+def scheduler_name(task: Task) -> str:
+    return str(task.document["scheduler"]["name"])
+
+
+def resources_of(scheduler: Mapping[str, Any]) -> Resources:
+    """The ledger's ``scheduler`` document (asimov's keys; memory and disk in MB, or with a unit) as `Resources`."""
+    return Resources(
+        accounting_group=scheduler.get("accounting group"),
+        accounting_user=scheduler.get("accounting user") or scheduler.get("accounting group user"),
+        cpus=int(scheduler.get("request cpus") or 1),
+        memory_mb=megabytes(scheduler.get("request memory"), 1024),
+        disk_mb=megabytes(scheduler.get("request disk"), 1024),
+        requirements=scheduler.get("requirements"),
+        priority=int(scheduler.get("priority") or 0),
+        environment={str(k): str(v) for k, v in (scheduler.get("environment") or {}).items()},
+        oauth_services=tuple(scheduler.get("oauth services") or ()),
+    )
+
+
+def megabytes(value: Any, default: int) -> int:
+    """``4096``, ``"4096 MB"``, ``"4 GB"`` or bilby's ``2.0`` (a plain number below 64 is in GB, as bilby_pipe's own) in MB."""
+    if value is None:
+        return default
+    number, _, unit = str(value).strip().partition(" ")
+    factor = {"": 1.0, "MB": 1.0, "M": 1.0, "GB": 1024.0, "G": 1024.0}.get(unit.strip().upper())
+    try:
+        amount = float(number)
+    except ValueError:
+        factor = None
+    if factor is None or amount <= 0:
+        raise InputError("scheduler.request memory or disk", value, "a positive number of MB, or a text such as '4 GB'")
+    if not unit and amount < 64:
+        factor = 1024.0
+    return max(1, round(amount * factor))
+
+
+def _needed(session: Session, analysis: Analysis) -> tuple[NeededAnalysis, ...]:
+    rows = session.scalars(select(Need).where(Need.analysis_id == analysis.id, Need.needed_id.is_not(None)).order_by(Need.position))
+    found = []
+    for other in dict.fromkeys(need.needed for need in rows):
+        assert other is not None
+        attempt = current_attempt(session, other)
+        assets = assets_of(session, attempt) if attempt else {}
+        found.append(NeededAnalysis(other.name, other.pipeline, merged_document(session, other), assets))
+    return tuple(found)

@@ -1,0 +1,73 @@
+"""Stop: take an analysis' jobs from their scheduler, and only then call it stopped."""
+
+from __future__ import annotations
+
+from gwfollow.errors import TransientError
+from gwfollow.ledger.schema import Job, now
+from gwfollow.ledger.store import Change, find_analysis
+from gwfollow.life.site import Site, current_attempt, pipeline_for, task_for
+from gwfollow.schedulers.base import JobState
+
+
+def stop(site: Site, event: str, analysis: str) -> bool:
+    """Ensure that an analysis whose status is *stop* has no job left, then make it *stopped*.
+
+    False where the status is something else.  Raises `TransientError` while the scheduler has not confirmed it.
+    """
+    with site.ledger.read() as session:
+        row = find_analysis(session, event, analysis)
+        if row.status != "stop":
+            return False
+        attempt = current_attempt(session, row)
+        jobs = list(attempt.jobs) if attempt else []
+        task = task_for(session, row, attempt, site.settings) if attempt else None
+    _remove_all(site, jobs, reason=f"gwfollow: {site.who} stopped {event}/{analysis}")
+    if task is not None:
+        pipeline_for(task).eject_job()
+
+    def action(change: Change) -> None:
+        row = change.analysis(event, analysis)
+        if row.status == "stop":
+            _mark_removed(change, [job.id for job in jobs])
+            change.set_status(row, "stopped", reason=row.reason)
+
+    site.ledger.run(action, who=site.who)
+    return True
+
+
+def leave_attempt(site: Site, event: str, analysis: str) -> None:
+    """Before a fresh attempt: the old one's jobs are removed and confirmed gone, its folder stays as it is."""
+    with site.ledger.read() as session:
+        row = find_analysis(session, event, analysis)
+        attempt = current_attempt(session, row)
+        if row.status != "restart" or attempt is None:
+            return
+        jobs = [job for job in attempt.jobs if job.state in {"intent", "submitted"}]
+    _remove_all(site, jobs, reason=f"gwfollow: {site.who} asked for a fresh attempt of {event}/{analysis}")
+
+    def action(change: Change) -> None:
+        row = change.analysis(event, analysis)
+        attempt = current_attempt(change.session, row)
+        if row.status == "restart" and attempt is not None and attempt.state not in {"collected", "failed", "left"}:
+            _mark_removed(change, [job.id for job in jobs])
+            attempt.state, attempt.ended = "left", now()
+
+    site.ledger.run(action, who=site.who)
+
+
+def _remove_all(site: Site, jobs: list[Job], *, reason: str) -> None:
+    for job in jobs:
+        scheduler = site.scheduler(job.scheduler)
+        ids = scheduler.find(job.key) if job.job_id is None else [job.job_id]
+        for job_id in ids:
+            scheduler.remove(job_id, reason)
+        left = [i for i, status in scheduler.query(ids).items() if not status.state.ended and status.state is not JobState.UNKNOWN]
+        if left:
+            raise TransientError(f"{job.scheduler} has not yet removed job {', '.join(left)} of {job.key}")
+
+
+def _mark_removed(change: Change, ids: list[int]) -> None:
+    for job_id in ids:
+        job = change.session.get(Job, job_id)
+        if job is not None and job.state in {"intent", "submitted"}:
+            job.state, job.ended = "removed", now()
