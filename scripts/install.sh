@@ -63,7 +63,10 @@ fi
 settings_of=${pip%% *}
 eval "$("$settings_of" scripts/uv_settings.py)"
 say "installing $(grep -c '^[a-z].*==' requirements.lock) packages of requirements.lock (about 1.2 GB)"
-.venv/bin/uv pip install --python .venv/bin/python --require-hashes --no-build -r requirements.lock
+quiet=--quiet
+[ ! -t 2 ] || quiet= # a terminal gets uv's progress bar
+# bytecode now, once: every Airflow process would else compile on its first import, or on each where PYTHONDONTWRITEBYTECODE is set
+.venv/bin/uv pip install $quiet --python .venv/bin/python --require-hashes --no-build --compile-bytecode -r requirements.lock
 say "installing gwfollow from this folder"
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 echo "$stamp" >.venv/installed
