@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -109,7 +109,11 @@ class Analysis(Base):
 
 
 class Need(Base):
-    """One edge: `analysis` waits for `needed`.  ``needed_id`` is null while nothing in the event meets the condition."""
+    """One edge: `analysis` waits for `needed`.
+
+    ``needed_id`` is null where nothing in the event meets the condition (it dangles), and where the condition speaks of status and
+    review alone (`dynamic`): that one is looked at when somebody asks.
+    """
 
     __tablename__ = "needs"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -118,6 +122,7 @@ class Need(Base):
     condition: Mapped[str] = mapped_column(Text, doc="as the blueprint says it, for people")
     needed_id: Mapped[int | None] = mapped_column(ForeignKey("analyses.id"))
     optional: Mapped[bool] = mapped_column(default=False)
+    dynamic: Mapped[bool] = mapped_column(default=False, doc="makes no edge: all of it is about status and review")
     analysis: Mapped[Analysis] = relationship(back_populates="needs", foreign_keys=[analysis_id])
     needed: Mapped[Analysis | None] = relationship(foreign_keys=[needed_id])
 
@@ -160,6 +165,7 @@ class Job(Base):
     state: Mapped[str] = mapped_column(String(20), default="intent", doc="intent, submitted, ended, removed")
     adopted: Mapped[bool] = mapped_column(default=False, doc="found by its key after a crash, not submitted again")
     outcome: Mapped[dict[str, Any]] = mapped_column(default=dict, doc="exit code or signal, reason, host, as the scheduler told")
+    waiters: Mapped[list[Any]] = mapped_column(default=list, doc="tasks that wait for it, by identity and try")
     created: Mapped[datetime] = mapped_column(default=now)
     submitted: Mapped[datetime | None]
     ended: Mapped[datetime | None]
@@ -180,7 +186,7 @@ class Asset(Base):
     )
     path: Mapped[str] = mapped_column(Text)
     sha256: Mapped[str] = mapped_column(String(64))
-    size: Mapped[int] = mapped_column(doc="bytes")
+    size: Mapped[int] = mapped_column(BigInteger, doc="bytes")
     created: Mapped[datetime] = mapped_column(default=now)
     attempt: Mapped[Attempt] = relationship(back_populates="assets")
     __table_args__ = (UniqueConstraint("attempt_id", "name", "label"),)

@@ -166,9 +166,19 @@ class Change:
     def give_work(self, event: Event) -> int:
         """A change that a run must look at: the next revision, and the message that asks Airflow for its run."""
         event.revision += 1
-        self.session.flush()
+        if event.id is None:
+            self.session.flush()
         run_id = f"rev-{event.revision}"
-        self.send("airflow", "run", {"event": event.name, "run_id": run_id}, key=f"run:{event.name}:{run_id}", event=event)
+        # no look for a twin first, as in `send`: the event's version lets one writer alone have this revision
+        self.session.add(
+            Outbox(
+                destination="airflow",
+                kind="run",
+                key=f"run:{event.name}:{run_id}",
+                payload={"event": event.name, "run_id": run_id},
+                event_id=event.id,
+            )
+        )
         return event.revision
 
     def send(self, destination: str, kind: str, payload: dict[str, Any], *, key: str, event: Event | None = None) -> bool:
