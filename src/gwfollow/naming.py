@@ -18,16 +18,17 @@ def event_dag_id(event: str) -> str:
 def group_ids(analyses: Iterable[str]) -> dict[str, str]:
     """The task group id of each analysis of one event.
 
-    A name that Airflow would not take is rewritten with underscores.  Where that makes two names alike, every rewritten one ends in a
-    few digits of its own hash: an id depends on the names beside it, never on their order.
+    Give the names in the ledger's order (oldest first).  What Airflow would not take becomes an underscore; a later name that would
+    then be like an earlier one ends in eight digits of its own hash.  So a new analysis never changes the id of an older one.
     """
-    names = list(dict.fromkeys(analyses))
-    plain = {name: _NOT_ALLOWED.sub("_", name) for name in names}
-    alike: dict[str, list[str]] = {}
-    for name, group in plain.items():
-        alike.setdefault(group, []).append(name)
-    return {name: group if len(alike[group]) == 1 or name == group else f"{group}-{_digest(name)}" for name, group in plain.items()}
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:8]
+    groups: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in analyses:
+        if name in groups:
+            continue
+        group = _NOT_ALLOWED.sub("_", name)
+        if group in taken:
+            group = f"{group}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        groups[name] = group
+        taken.add(group)
+    return groups

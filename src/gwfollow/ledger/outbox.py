@@ -52,6 +52,7 @@ class Message:
     kind: str
     key: str
     payload: Mapping[str, Any]
+    created: datetime = field(default_factory=now)
     tries: int = 0  # before this one; not 0 means that it may have arrived
 
 
@@ -340,6 +341,7 @@ def _message(session: Session, row: Outbox) -> Message:
         kind=row.kind,
         key=row.key,
         payload=row.payload,
+        created=row.created,
         tries=row.tries,
     )
 
