@@ -1,0 +1,62 @@
+"""``gwfollow sandbox``: what stands in for the far side, run by hand."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from pathlib import Path
+from types import FrameType
+
+import click
+
+
+@click.group()
+def sandbox() -> None:
+    """Run the services that a demonstration needs on this machine."""
+
+
+@sandbox.command()
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path("~/gwfollow/pool"),
+    show_default=True,
+    help="Folder of the pool.",
+)
+@click.option(
+    "--prefix", type=click.Path(path_type=Path), help="Folder of HTCondor itself; by default what is on PATH, else a cache."
+)
+@click.option("--mirror", help="Address of a Debian mirror to install from; by default the one that apt uses.")
+@click.option("--cpus", type=click.IntRange(1), default=16, show_default=True, help="Slots that the pool says it has.")
+@click.option("--install-only", is_flag=True, help="Install HTCondor and stop there.")
+def condor(folder: Path, prefix: Path | None, mirror: str | None, cpus: int, install_only: bool) -> None:
+    """Run a personal HTCondor until interrupted; prints the environment that uses it."""
+    from gwfollow.sandbox.htcondor import PersonalPool
+    from gwfollow.sandbox.htcondor_install import find_or_install
+
+    release = find_or_install(prefix, mirror).release
+    click.echo(f"HTCondor is in {release}", err=True)
+    if install_only:
+        return
+    with PersonalPool(folder, prefix, cpus=cpus) as pool:
+        for name, value in pool.env().items():
+            click.echo(f"export {name}={shlex.quote(value)}")
+        click.echo(f"The pool in {pool.folder} runs; interrupt to stop it.", err=True)
+        _wait_for_interrupt()
+
+
+def _wait_for_interrupt() -> None:
+    """Until SIGINT or SIGTERM."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        pass
+
+
+__all__ = ["sandbox"]
