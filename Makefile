@@ -1,6 +1,6 @@
 # gwfollow: what people run.  "make" alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install lock lint test demo demo-stop bench clean
+.PHONY: help install lock lint test demo demo-stop bench site clean
 
 OUT ?= demo-run
 
@@ -27,6 +27,9 @@ bench: install ## the measurements against asimov 0.8.0, as a table with ratios 
 
 lock: install ## compile requirements.lock from pyproject.toml (UPGRADE=1: newest of everything)
 	@UPGRADE="$(UPGRADE)" sh scripts/lock.sh
+
+site: ## what docker-compose.yaml expects beside it: folders, random secrets, .env
+	@sh scripts/site.sh
 
 clean: ## remove .venv and all caches; results stay
 	rm -rf .venv .tools build src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -24,7 +24,6 @@ find_python() {
     return 1
 }
 
-sh scripts/packages.sh git=git || exit 1
 if ! python=$(find_python); then
     if [ -n "${PYTHON:-}" ]; then
         echo "PYTHON=$PYTHON is not a Python 3.11 or newer" >&2
@@ -54,6 +53,7 @@ rm -f .venv/installed
 
 uv_pin=$(mktemp)
 trap 'rm -f "$uv_pin"' EXIT
+export PIP_USER=0 # some machines install for the user by default, which pip refuses inside a virtual environment
 sed -n '/^uv==/,/^ *#/{/^ *#/d;p}' requirements.lock >"$uv_pin"
 if [ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$(sed -n 's/^uv==\([^ ]*\).*/\1/p' "$uv_pin")" ]; then
     say "getting $(sed -n 's/^\(uv==[^ ]*\).*/\1/p' "$uv_pin")"

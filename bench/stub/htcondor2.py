@@ -1,0 +1,70 @@
+"""Stands for the HTCondor bindings while a monitoring pass is measured: every job that was "submitted" is running.
+
+Only the bench puts this folder on PYTHONPATH (of asimov and of gwfollow alike), so that what is measured is what each does with the
+scheduler's answer and not HTCondor's own time.  Jobs are the lines of the file $BENCH_QUEUE, ``id <tab> name <tab> key``.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from pathlib import Path
+from typing import Any
+
+
+class HTCondorException(Exception):
+    pass
+
+
+class DaemonTypes(enum.IntEnum):
+    Schedd = 3
+    Collector = 5
+
+
+DaemonType = DaemonTypes
+
+
+class QueryOpts(enum.IntEnum):
+    Default = 0
+    DefaultMyJobsOnly = 4
+
+
+class JobAction(enum.IntEnum):
+    Hold = 1
+    Release = 2
+    Remove = 3
+
+
+class Collector:
+    def __init__(self, pool: Any = None) -> None:
+        self.pool = pool
+
+    def locate(self, daemon: DaemonTypes, name: str | None = None) -> dict[str, str]:
+        return {"Name": name or "bench", "MyAddress": "<127.0.0.1:1>"}
+
+    def locateAll(self, daemon: DaemonTypes) -> list[dict[str, str]]:
+        return [self.locate(daemon)]
+
+
+class Schedd:
+    def __init__(self, location: Any = None) -> None:
+        self.location = location
+
+    def query(
+        self, constraint: Any = None, projection: Any = None, callback: Any = None, limit: int = -1, opts: Any = None
+    ) -> list[dict[str, Any]]:
+        """One ad for each job of the queue, whatever the constraint (the callers match by id)."""
+        ads = []
+        for line in Path(os.environ["BENCH_QUEUE"]).read_text().splitlines():
+            job, name, key = line.split("\t")
+            ads.append(
+                {"ClusterId": int(job), "ProcId": 0, "JobStatus": 2, "CurrentHosts": 1, "Cmd": "condor_dagman"}
+                | {"JobBatchName": name, "GWFollowKey": key, "JobUniverse": 7, "EnteredCurrentStatus": 0, "NumJobStarts": 1}
+            )
+        return ads
+
+    def history(self, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
+        return []
+
+
+param: dict[str, str] = {}
