@@ -166,7 +166,7 @@ class Change:
     def give_work(self, event: Event) -> int:
         """A change that a run must look at: the next revision, and the message that asks Airflow for its run."""
         event.revision += 1
-        if event.id is None:
+        if event in self.session.new:
             self.session.flush()
         run_id = f"rev-{event.revision}"
         # no look for a twin first, as in `send`: the event's version lets one writer alone have this revision
