@@ -36,7 +36,7 @@ def test_an_unreachable_mirror_is_told_and_leaves_nothing_that_looks_installed(t
     if shutil.which("apt-get") is None:
         pytest.skip("no apt-get on this machine")
     with pytest.raises(InstallError, match="apt-get failed"):
-        find_or_install(tmp_path / "prefix", mirror="http://127.0.0.1:9/debian")
+        find_or_install(tmp_path / "prefix", mirror="http://127.0.0.1:9/none")
     assert not (tmp_path / "prefix").exists()
 
 
