@@ -32,3 +32,10 @@ def group_ids(analyses: Iterable[str]) -> dict[str, str]:
         groups[name] = group
         taken.add(group)
     return groups
+
+
+def event_of_dag(dag_id: str | None) -> str | None:
+    """The event whose DAG this is; None for no DAG at all, and the empty string, which names no event, for another DAG."""
+    if dag_id is None:
+        return None
+    return dag_id.removeprefix("event.") if dag_id.startswith("event.") else ""

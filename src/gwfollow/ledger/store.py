@@ -163,8 +163,11 @@ class Change:
         details = {"old": old, "new": status} | ({"reason": reason} if reason else {})
         self.journal(f"{old} -> {status}", event=event_name, analysis=name, **details)
 
-    def give_work(self, event: Event) -> int:
-        """A change that a run must look at: the next revision, and the message that asks Airflow for its run."""
+    def give_work(self, event: Event, *, everything: bool = False) -> int:
+        """A change that a run must look at: the next revision, and the message that asks Airflow for its run.
+
+        With `everything` the run also takes up what is in hand already (no other run is left to do it).
+        """
         event.revision += 1
         if event in self.session.new:
             self.session.flush()
@@ -175,7 +178,7 @@ class Change:
                 destination="airflow",
                 kind="run",
                 key=f"run:{event.name}:{run_id}",
-                payload={"event": event.name, "run_id": run_id},
+                payload={"event": event.name, "run_id": run_id} | ({"everything": True} if everything else {}),
                 event_id=event.id,
             )
         )

@@ -107,7 +107,9 @@ def _claim(site: Site, change: Change, event: str, analysis: str) -> Attempt:
     if present is not None and present.state in {"building", "built"} and row.status == "ready":
         return present
     number = row.attempt + 1
-    attempt = Attempt(analysis_id=row.id, number=number, folder=str(attempt_folder(site.settings, row, number)), state="building", inputs={})
+    attempt = Attempt(
+        analysis_id=row.id, number=number, folder=str(attempt_folder(site.settings, row, number)), state="building", inputs={}
+    )
     change.session.add(attempt)
     row.attempt = number
     if row.status == "restart":

@@ -40,8 +40,14 @@ def plan(site: Site, event: str, *, everything: bool = False) -> Plan:
         found = find_event(session, event)
         rows = _rows(found)
         choice = choose(rows, everything=everything)
-        sentences = {a.name: "; ".join(unmet(session, a)) for a in found.analyses if a.status in STARTABLE and a.name not in choice}
-    skipped = {name: sentences.get(name) or f"is {row.status}" for name, row in rows.items() if name not in choice and row.status != "stop"}
+        sentences = {
+            a.name: "; ".join(unmet(session, a)) for a in found.analyses if a.status in STARTABLE and a.name not in choice
+        }
+    skipped = {
+        name: sentences.get(name) or f"is {row.status}"
+        for name, row in rows.items()
+        if name not in choice and row.status != "stop"
+    }
     stop = tuple(name for name, row in rows.items() if row.status == "stop")
     return Plan(tuple(name for name in rows if name in choice), stop, skipped)
 
@@ -55,9 +61,7 @@ def choose(rows: Mapping[str, _Row], *, everything: bool) -> set[str]:
             return True
         if row.status not in STARTABLE or name in seen:
             return False
-        return all(
-            need is not None and (rows[need].status in SATISFIES or possible(need, seen | {name})) for need in row.needs
-        )
+        return all(need is not None and (rows[need].status in SATISFIES or possible(need, seen | {name})) for need in row.needs)
 
     chosen: set[str] = set()
     waiting = [n for n, r in rows.items() if possible(n, frozenset()) and (r.status in STARTABLE or everything)]

@@ -149,7 +149,9 @@ def megabytes(value: Any, default: int) -> int:
 
 
 def _needed(session: Session, analysis: Analysis) -> tuple[NeededAnalysis, ...]:
-    rows = session.scalars(select(Need).where(Need.analysis_id == analysis.id, Need.needed_id.is_not(None)).order_by(Need.position))
+    rows = session.scalars(
+        select(Need).where(Need.analysis_id == analysis.id, Need.needed_id.is_not(None)).order_by(Need.position)
+    )
     found = []
     for other in dict.fromkeys(need.needed for need in rows):
         assert other is not None

@@ -61,7 +61,9 @@ def _remove_all(site: Site, jobs: list[Job], *, reason: str) -> None:
         ids = scheduler.find(job.key) if job.job_id is None else [job.job_id]
         for job_id in ids:
             scheduler.remove(job_id, reason)
-        left = [i for i, status in scheduler.query(ids).items() if not status.state.ended and status.state is not JobState.UNKNOWN]
+        left = [
+            i for i, status in scheduler.query(ids).items() if not status.state.ended and status.state is not JobState.UNKNOWN
+        ]
         if left:
             raise TransientError(f"{job.scheduler} has not yet removed job {', '.join(left)} of {job.key}")
 

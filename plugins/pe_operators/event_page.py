@@ -1,0 +1,38 @@
+"""What a person reads at the top of an event's DAG."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gwfollow.ledger.views import EventView
+
+
+def describe(event: EventView) -> str:
+    """The event's facts and how to steer it, as Markdown."""
+    facts = {
+        "GPS time": f"{event.gps:.3f} s" if event.gps is not None else "not given",
+        "GraceDB": event.graceid or "none",
+        "detectors": ", ".join(event.interferometers) or "not given",
+        "source": event.source,
+        "revision of the ledger": str(event.revision),
+    }
+    lines = [f"# {event.name}", "", "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items()), ""]
+    if event.analyses:
+        lines += ["| analysis | pipeline | needs |", "|---|---|---|"]
+        lines += [
+            f"| {a.name} | {a.pipeline} | {', '.join([*a.needs, *(f'{d} (nothing is called that)' for d in a.dangling)]) or '-'} |"
+            for a in event.analyses
+        ]
+    return "\n".join([*lines, "", STEERING])
+
+
+def describe_failure(event: str, error: Exception) -> str:
+    """The page of an event whose DAG cannot be built."""
+    return f"# {event}\n\nThe DAG of this event cannot be built:\n\n    {type(error).__name__}: {error}\n"
+
+
+STEERING = """\
+**Trigger** looks at the whole event again. **Clear** *wait* of a stuck analysis for one more resurrection of its job, *build* and
+what follows for a fresh attempt (the old folder is kept). **Mark** *wait* **failed** to take its job from the scheduler. All of it
+stands in `gwfollow journal`, and `gwfollow set` does the same from the command line."""

@@ -1,0 +1,193 @@
+"""The end of an analysis: collect its assets, let the pipeline post-process, publish."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete
+
+from gwfollow.errors import PipelineError, TransientError
+from gwfollow.ledger.schema import Asset, now
+from gwfollow.ledger.states import SATISFIES
+from gwfollow.ledger.store import Change, find_analysis
+from gwfollow.life.build import explain, stick
+from gwfollow.life.checksums import sha256_of
+from gwfollow.life.site import NoWork, Site, assets_of, current_attempt, last_job, pipeline_for, scheduler_name, task_for
+from gwfollow.life.submit import Submitted, hand_over
+from gwfollow.pipelines.base import Assets, Pipeline, Task
+
+#: files above this many bytes are named in the GraceDB entry and not attached
+ATTACH_LIMIT = 5_000_000
+
+
+@dataclass(frozen=True)
+class Collected:
+    attempt: int
+    assets: Mapping[str, Mapping[str, Mapping[str, str]]]  # name -> label -> {"path", "sha256"}
+
+
+def collect(site: Site, event: str, analysis: str) -> Collected:
+    """Ensure that the present attempt's results are in the ledger: opened, whole, with their checksums.
+
+    Raises
+    ------
+    NoWork : nothing has run
+    PipelineError : the results are not whole; the analysis is stuck with the reason
+    """
+    task, status = _task(site, event, analysis)
+    if status in SATISFIES:
+        with site.ledger.read() as session:
+            attempt = current_attempt(session, find_analysis(session, event, analysis))
+            return Collected(task.attempt, as_xcom(assets_of(session, attempt)) if attempt else {})
+    if status not in {"running", "stuck"}:
+        raise NoWork(f"{event}/{analysis} is {status}")
+    try:
+        pipeline = pipeline_for(task)
+        if not pipeline.detect_completion():
+            raise PipelineError("its results are not complete; is the job still running?")
+        rows = _rows(pipeline.collect_assets())
+    except TransientError:
+        raise
+    except Exception as error:
+        reason = explain(error)
+        if not _still_runs(site, event, analysis):
+            stick(site, event, analysis, reason)
+        raise PipelineError(f"{event}/{analysis}: {reason}") from error
+    site.ledger.run(lambda change: _record(change, event, analysis, task.attempt, rows), who=site.who)
+    return Collected(task.attempt, _nested(rows))
+
+
+def process(site: Site, event: str, analysis: str) -> Submitted | None:
+    """Ensure that the pipeline's own post-processing is with the scheduler; None where it has none or where it is done."""
+    task, status = _task(site, event, analysis)
+    if status in {"uploaded", "finalised"}:
+        return None
+    if status not in {"finished", "processing"}:
+        raise NoWork(f"{event}/{analysis} is {status}")
+    pipeline = pipeline_for(task)
+    with site.ledger.read() as session:
+        job = last_job(current_attempt(session, find_analysis(session, event, analysis)), "post")
+    if job is not None and job.state == "ended":
+        return None
+    work = _guarded(site, event, analysis, pipeline, "after_completion")
+    if work is None:
+        return None
+    return hand_over(site, event, analysis, work, scheduler=scheduler_name(task), attempt=task.attempt, number=0, purpose="post")
+
+
+def publish(site: Site, event: str, analysis: str) -> list[str]:
+    """Ensure that the analysis' end is announced (messages in the outbox) and make it *uploaded*; returns what was published."""
+    task, status = _task(site, event, analysis)
+    if status in {"uploaded", "finalised"}:
+        return []
+    if status not in {"finished", "processing"}:
+        raise NoWork(f"{event}/{analysis} is {status}")
+    pipeline = pipeline_for(task)
+    _guarded(site, event, analysis, pipeline, "after_processing")
+    files: Mapping[str, Path] = _guarded(site, event, analysis, pipeline, "store_results")
+    checksums = {name: sha256_of(path) for name, path in files.items()}
+    return site.ledger.run(lambda change: _announce(change, task, files, checksums), who=site.who)
+
+
+def as_xcom(assets: Assets) -> dict[str, dict[str, dict[str, str]]]:
+    """Assets as they travel between tasks: paths and checksums, never contents."""
+    return {
+        name: {label: {"path": str(file.path), "sha256": file.sha256} for label, file in files.items()}
+        for name, files in assets.items()
+    }
+
+
+_AssetRow = tuple[str, str, Path, str, int]
+
+
+def _rows(assets: Assets) -> list[_AssetRow]:
+    rows = []
+    for name, files in assets.items():
+        for label, file in files.items():
+            path = file.path.absolute()
+            size = sum(p.stat().st_size for p in path.rglob("*")) if path.is_dir() else path.stat().st_size
+            rows.append((name, label, path, file.sha256 or sha256_of(path), size))
+    return rows
+
+
+def _nested(rows: list[_AssetRow]) -> dict[str, dict[str, dict[str, str]]]:
+    nested: dict[str, dict[str, dict[str, str]]] = {}
+    for name, label, path, sha256, _ in rows:
+        nested.setdefault(name, {})[label] = {"path": str(path), "sha256": sha256}
+    return nested
+
+
+def _record(change: Change, event: str, analysis: str, number: int, rows: list[_AssetRow]) -> None:
+    row = change.analysis(event, analysis)
+    attempt = current_attempt(change.session, row)
+    if attempt is None or attempt.number != number or row.status not in {"running", "stuck", *SATISFIES}:
+        raise NoWork(f"{event}/{analysis} is {row.status} at attempt {row.attempt}")
+    if row.status in SATISFIES:
+        return  # another run was first
+    change.session.execute(delete(Asset).where(Asset.attempt_id == attempt.id))
+    for name, label, path, sha256, size in rows:
+        change.session.add(Asset(attempt_id=attempt.id, name=name, label=label, path=str(path), sha256=sha256, size=size))
+    attempt.state, attempt.ended = "collected", now()
+    change.set_status(row, "finished", reason=None)
+    found = {f"{name}.{label}" if label else name: sha256 for name, label, _, sha256, _ in rows}
+    change.journal(f"{len(rows)} assets collected", event=event, analysis=analysis, assets=found)
+
+
+def _announce(change: Change, task: Task, files: Mapping[str, Path], checksums: Mapping[str, str]) -> list[str]:
+    row = change.analysis(task.event, task.analysis)
+    if row.status in {"uploaded", "finalised"}:
+        return []
+    if row.status not in {"finished", "processing"} or row.attempt != task.attempt:
+        raise NoWork(f"{task.event}/{task.analysis} is {row.status} at attempt {row.attempt}")
+    sent = []
+    if row.event.graceid:
+        base = f"gracedb:{task.event}/{task.analysis}/{task.attempt}"
+        comment = f"gwfollow: analysis {task.analysis} ({task.pipeline}) of {task.event} is complete, attempt {task.attempt}"
+        for name, path in files.items():
+            large = path.stat().st_size > ATTACH_LIMIT
+            text = f"{comment}: {name}" + (f" at {path}, SHA-256 {checksums[name]}" if large else "")
+            payload: dict[str, Any] = {"graceid": row.event.graceid, "comment": text, "tags": ["pe"]}
+            if not large:
+                payload |= {"file": str(path), "sha256": checksums[name], "filename": f"{task.analysis}-{path.name}"}
+            change.send("gracedb", "log", payload, key=f"{base}:{name}", event=row.event)
+            sent.append(name)
+        if not files:
+            change.send(
+                "gracedb", "log", {"graceid": row.event.graceid, "comment": comment, "tags": ["pe"]}, key=base, event=row.event
+            )
+            sent.append("comment")
+    change.set_status(row, "uploaded", reason=None)
+    return sent
+
+
+def _guarded(site: Site, event: str, analysis: str, pipeline: Pipeline, hook: str) -> Any:
+    """Call a hook; what it raises makes the analysis stuck."""
+    try:
+        return getattr(pipeline, hook)()
+    except TransientError:
+        raise
+    except Exception as error:
+        reason = f"{hook}: {explain(error)}"
+        stick(site, event, analysis, reason)
+        raise PipelineError(f"{event}/{analysis}: {reason}") from error
+
+
+def _task(site: Site, event: str, analysis: str) -> tuple[Task, str]:
+    with site.ledger.read() as session:
+        row = find_analysis(session, event, analysis)
+        attempt = current_attempt(session, row)
+        if attempt is None:
+            raise NoWork(f"{event}/{analysis} is {row.status} and has no attempt")
+        return task_for(session, row, attempt, site.settings), row.status
+
+
+def _still_runs(site: Site, event: str, analysis: str) -> bool:
+    """A person marked the wait as a success while the job runs: the analysis is not stuck, only its task is early."""
+    with site.ledger.read() as session:
+        job = last_job(current_attempt(session, find_analysis(session, event, analysis)))
+    if job is None or job.job_id is None:
+        return False
+    return not site.scheduler(job.scheduler).query([job.job_id])[job.job_id].state.ended

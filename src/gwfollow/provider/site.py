@@ -1,0 +1,66 @@
+"""The site as Airflow's connections name it, for operators, triggers and DAG files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gwfollow.ledger.store import Ledger
+from gwfollow.life import Site
+from gwfollow.schedulers import get
+from gwfollow.schedulers.base import Scheduler
+from gwfollow.settings import Settings
+
+
+def open_site(who: str, *, ledger_conn_id: str | None, htcondor_conn_id: str | None) -> Site:
+    """Ledger and schedulers from connections of the types ``gwfollow_ledger`` and ``htcondor``, else from the settings."""
+    from gwfollow.provider.hooks.htcondor import HTCondorHook
+
+    settings = HTCondorHook(htcondor_conn_id).settings() if htcondor_conn_id else Settings.read()
+    return Site(ledger=open_ledger(ledger_conn_id), settings=settings, who=who)
+
+
+def open_ledger(ledger_conn_id: str | None) -> Ledger:
+    """The ledger of a connection, else of the settings."""
+    from gwfollow.ledger import open_ledger as from_settings
+    from gwfollow.provider.hooks.ledger import LedgerHook
+
+    return LedgerHook(ledger_conn_id).ledger() if ledger_conn_id else from_settings(Settings.read())
+
+
+def scheduler_identity(name: str, settings: Settings) -> dict[str, Any]:
+    """What a trigger needs to find the scheduler again: addresses and the period, no secrets."""
+    return {
+        "name": name,
+        "schedd": settings.schedd,
+        "collector": settings.collector,
+        "home": settings.home,
+        "poll_seconds": settings.poll_period,
+    }
+
+
+def scheduler_from(identity: dict[str, Any]) -> Scheduler:
+    """The scheduler that `scheduler_identity` described."""
+    settings = Settings(home=identity["home"], schedd=identity["schedd"], collector=identity["collector"])
+    return get(identity["name"], settings)
+
+
+def deliver(site: Site, *, gracedb_conn_id: str | None) -> str:
+    """Try to deliver what the outbox holds, for some seconds; says what came of it.  What is left stays for upkeep."""
+    from gwfollow.delivery import destinations
+    from gwfollow.ledger.outbox import deliver as deliver_outbox
+    from gwfollow.provider.hooks.gracedb import GraceDBHook
+
+    client = GraceDBHook(gracedb_conn_id).client() if gracedb_conn_id else None
+    return str(deliver_outbox(site.ledger, destinations(site.settings, gracedb=client), who=site.who, deadline=20.0))
+
+
+def run_is_active(settings: Settings) -> Callable[[str], bool] | None:
+    """Asks Airflow's API whether an event's DAG has a run that is queued or running; None where the settings name no Airflow."""
+    from gwfollow.airflow_api import AirflowAPI
+    from gwfollow.naming import event_dag_id
+
+    api = AirflowAPI.from_settings(settings)
+    if api is None:
+        return None
+    return lambda event: any(run["state"] in {"queued", "running"} for run in api.dag_runs(event_dag_id(event)))

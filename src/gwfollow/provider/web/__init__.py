@@ -1,0 +1,1 @@
+"""gwfollow's pages inside the Airflow web UI."""

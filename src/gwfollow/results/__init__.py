@@ -1,0 +1,1 @@
+"""Results: files that have been read."""
