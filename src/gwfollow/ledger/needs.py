@@ -50,6 +50,10 @@ class Condition:
     def dynamic(self) -> bool:
         return self.path[0] in ("status", "review")
 
+    @property
+    def wanted(self) -> str:
+        return self.value if self.path == ("name",) else self.value.lower()
+
     def __str__(self) -> str:
         if self.path == ("name",) and not self.negated:
             return self.value
@@ -83,11 +87,11 @@ class Candidate:
         self._document: Mapping[str, Any] | None = None
 
     def meets(self, conditions: Iterable[Condition]) -> bool:
-        return all((condition.value.lower() in self._values(condition.path)) != condition.negated for condition in conditions)
+        return all((condition.wanted in self._values(condition.path)) != condition.negated for condition in conditions)
 
     def _values(self, path: tuple[str, ...]) -> set[str]:
         if path == ("name",):
-            return {self.row.name.lower()}
+            return {self.row.name}
         if path == ("pipeline",):
             return {self.row.pipeline.lower()}
         if path[0] == "status":
@@ -140,8 +144,8 @@ def _conditions(value: object, place: str) -> tuple[Condition, ...]:
 
 
 def _condition(path: str, value: object, place: str) -> Condition:
-    text = _text(value) if isinstance(value, str | int | float) else ""
-    negated = isinstance(value, str) and value.startswith("!")
+    text = value.strip() if isinstance(value, str) else _text(value) if isinstance(value, int | float) else ""
+    negated = text.startswith("!")
     text = text[1:].strip() if negated else text
     steps = tuple(step.strip() for step in path.split("."))
     if not text or not all(steps):
@@ -184,7 +188,7 @@ def _edges(
 ) -> list[tuple[int, str, Analysis | None, bool, bool]]:
     if not entry.static:
         return [(position, str(entry), None, entry.optional, True)]
-    found = [other.row for other in candidates if other.row is not row and other.meets(entry.static)]
+    found: list[Analysis | None] = [other.row for other in candidates if other.row is not row and other.meets(entry.static)]
     return [(position, str(entry), needed, entry.optional, False) for needed in (found or [None])]
 
 

@@ -1,0 +1,251 @@
+"""Applying blueprints to the ledger: all of a file in one transaction, with a few queries for each hundred events."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from gwfollow.errors import InputError, NotFound
+from gwfollow.ledger.blueprints import Blueprint
+from gwfollow.ledger.merge import PROJECT, deep_merge
+from gwfollow.ledger.needs import link
+from gwfollow.ledger.schema import Analysis, Configuration, Event
+from gwfollow.ledger.states import STARTABLE
+from gwfollow.ledger.store import Change
+
+#: events in one query: SQLite binds at most 32766 values
+_CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of one document."""
+
+    kind: str
+    name: str  # "event/analysis" for an analysis
+    verdict: str  # added, changed, unchanged
+    keys: tuple[str, ...] = ()  # what changed
+
+
+@dataclass
+class Report:
+    entries: list[Applied] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    work: list[str] = field(default_factory=list)  # events that were given work
+
+
+def apply(change: Change, blueprints: Sequence[Blueprint], *, event: str | None = None, update: bool = False) -> Report:
+    """Apply all of `blueprints` in the order given, inside the transaction of `change`.
+
+    Parameters
+    ----------
+    event : of analyses that name none; else the event document before them
+    update : merge into what is there; else a name that exists with another content is refused
+
+    The status in a blueprint is that of a new analysis: `gwfollow set` changes it later.
+
+    Raises
+    ------
+    InputError : and nothing must be stored
+    NotFound : an analysis for an event that is neither in the ledger nor in the blueprints
+    """
+    return _Application(change, update).run(_with_events(blueprints, event))
+
+
+def _with_events(blueprints: Iterable[Blueprint], default: str | None) -> list[tuple[Blueprint, str | None]]:
+    """Each blueprint with the name of its event (its own, for an event)."""
+    latest: str | None = None
+    found: list[tuple[Blueprint, str | None]] = []
+    for blueprint in blueprints:
+        if blueprint.kind == "event":
+            latest = blueprint.name
+        name = {"event": blueprint.name, "analysis": blueprint.event or default or latest}.get(blueprint.kind)
+        if blueprint.kind == "analysis" and name is None:
+            raise InputError(
+                f"{blueprint.place}, event", None, "an event: in the document, in a document before it, or as -e EVENT"
+            )
+        found.append((blueprint, name))
+    return found
+
+
+class _Application:
+    def __init__(self, change: Change, update: bool) -> None:
+        self.change, self.update = change, update
+        self.report = Report()
+        self.events: dict[str, Event] = {}
+        self.analyses: dict[tuple[str, str], Analysis] = {}
+        #: event -> names of its analyses that are new or changed
+        self.touched: dict[str, set[str]] = {}
+
+    def run(self, blueprints: Sequence[tuple[Blueprint, str | None]]) -> Report:
+        session = self.change.session
+        self._load(sorted({name for _, name in blueprints if name is not None}))
+        with session.no_autoflush:
+            for blueprint, event in blueprints:
+                if event is None:
+                    self._configuration(blueprint)
+                elif blueprint.kind == "event":
+                    self._event(blueprint)
+                else:
+                    self._analysis(blueprint, event)
+            self._link()
+            self._give_work()
+        self._warn_of_pipelines()
+        return self.report
+
+    def _load(self, names: Sequence[str]) -> None:
+        load = selectinload(Event.analyses).selectinload(Analysis.needs)
+        for start in range(0, len(names), _CHUNK):
+            query = select(Event).where(Event.name.in_(names[start : start + _CHUNK])).options(load)
+            for event in self.change.session.scalars(query):
+                self.events[event.name] = event
+                self.analyses |= {(event.name, row.name): row for row in event.analyses}
+
+    # ---- the three kinds -----------------------------------------------------------------------------------------------
+    def _configuration(self, blueprint: Blueprint) -> None:
+        row = self.change.session.get(Configuration, PROJECT)
+        if row is None:
+            row = Configuration(name=PROJECT, document={})
+            self.change.session.add(row)
+        merged = deep_merge(row.document, blueprint.document)
+        if not self.update and (found := _conflict(row.document, blueprint.document)):
+            path, mine, theirs = found
+            raise InputError(f"{blueprint.place}, {path}", theirs, f"{mine!r} as in the ledger, or --update to change it")
+        keys = _differences(row.document, merged)
+        if keys:
+            row.document = merged
+            self.change.journal("configuration applied", keys=list(keys))
+        self._note("configuration", PROJECT, "changed" if keys else "unchanged", keys)
+
+    def _event(self, blueprint: Blueprint) -> None:
+        event = self.events.get(blueprint.name)
+        if event is None:
+            self.events[blueprint.name] = event = Event(
+                name=blueprint.name,
+                gps=blueprint.gps,
+                graceid=blueprint.graceid,
+                document=blueprint.document,
+                analyses=[],
+                revision=0,
+            )
+            self.change.session.add(event)
+            self.change.journal("event added", event=event.name)
+            self._note("event", event.name, "added")
+            return
+        old = {"event time": event.gps, "gid": event.graceid, **event.document}
+        new = {"event time": blueprint.gps, "gid": blueprint.graceid, **blueprint.document}
+        merged = self._merged(blueprint, old, new)
+        keys = _differences(old, merged)
+        if keys:
+            event.gps, event.graceid = merged.pop("event time"), merged.pop("gid")
+            event.document = merged
+            self.change.journal("event changed", event=event.name, keys=list(keys))
+            # defaults of all its analyses have changed
+            self.touched.setdefault(event.name, set()).update(row.name for row in event.analyses)
+        self._note("event", event.name, "changed" if keys else "unchanged", keys)
+
+    def _analysis(self, blueprint: Blueprint, event_name: str) -> None:
+        event = self.events.get(event_name)
+        if event is None:
+            raise NotFound(f"{blueprint.place}: no event {event_name!r}{suggestion(self.change.session, event_name)}")
+        row = self.analyses.get((event_name, blueprint.name))
+        full_name = f"{event_name}/{blueprint.name}"
+        if row is None:
+            self.analyses[event_name, blueprint.name] = row = Analysis(
+                event=event,
+                name=blueprint.name,
+                pipeline=blueprint.pipeline,
+                status=blueprint.status,
+                comment=blueprint.comment,
+                document=blueprint.document,
+                needs=[],
+                attempt=0,
+            )
+            self.change.session.add(row)
+            self.change.journal("analysis added", event=event_name, analysis=row.name, status=row.status, pipeline=row.pipeline)
+            self.touched.setdefault(event_name, set()).add(row.name)
+            self._note("analysis", full_name, "added")
+            return
+        keys = self._change_analysis(row, blueprint)
+        if keys:
+            self.change.journal("analysis changed", event=event_name, analysis=row.name, keys=list(keys))
+            self.touched.setdefault(event_name, set()).add(row.name)
+        self._note("analysis", full_name, "changed" if keys else "unchanged", keys)
+
+    def _change_analysis(self, row: Analysis, blueprint: Blueprint) -> tuple[str, ...]:
+        old = {"pipeline": row.pipeline, "comment": row.comment, **row.document}
+        new = {"pipeline": blueprint.pipeline, "comment": blueprint.comment, **blueprint.document}
+        merged = self._merged(blueprint, old, new)
+        keys = _differences(old, merged)
+        if "pipeline" in keys and row.attempt:
+            raise InputError(f"{blueprint.place}, pipeline", blueprint.pipeline, f"{row.pipeline!r}: it has been built with that")
+        if keys:
+            row.pipeline, row.comment = merged.pop("pipeline"), merged.pop("comment")
+            row.document = merged
+        return keys
+
+    def _merged(self, blueprint: Blueprint, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+        """What the row becomes; an absent value in `new` says nothing under --update."""
+        if self.update:
+            return deep_merge(old, {key: value for key, value in new.items() if value is not None})
+        if keys := _differences(old, new):
+            raise InputError(f"{blueprint.place}: is in the ledger with another content ({', '.join(keys)}); --update changes it")
+        return dict(old)
+
+    # ---- what follows --------------------------------------------------------------------------------------------------
+    def _link(self) -> None:
+        row = self.change.session.get(Configuration, PROJECT)
+        project = row.document if row is not None else {}
+        for name, touched in self.touched.items():
+            touched |= link(self.events[name], project)
+
+    def _give_work(self) -> None:
+        self.change.session.flush()  # new events have their ids now
+        for name, touched in self.touched.items():
+            event = self.events[name]
+            if not any(self.analyses[name, row].status in STARTABLE for row in touched):
+                continue
+            if not event.active:
+                event.active = True
+                self.change.journal("active again: it has been given work", event=name)
+            self.change.give_work(event)
+            self.report.work.append(name)
+
+    def _warn_of_pipelines(self) -> None:
+        installed = {point.name.lower() for point in entry_points(group="gwfollow.pipelines")}
+        for (event, name), row in self.analyses.items():
+            if name in self.touched.get(event, ()) and row.pipeline.lower() not in installed:
+                self.report.warnings.append(
+                    f"{event}/{name}: pipeline {row.pipeline!r} is not installed; it cannot be built until it is"
+                )
+
+    def _note(self, kind: str, name: str, verdict: str, keys: tuple[str, ...] = ()) -> None:
+        self.report.entries.append(Applied(kind, name, verdict, keys))
+
+
+def suggestion(session: Session, name: str) -> str:
+    """``; did you mean 'GW150914'?`` where an event is called nearly so."""
+    near = difflib.get_close_matches(name, session.scalars(select(Event.name)).all(), 1, 0.7)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key)))
+
+
+def _conflict(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+    """Path of the first value that both have and that differs, with the two."""
+    for key in sorted(old.keys() & new.keys()):
+        mine, theirs = old[key], new[key]
+        if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
+            if found := _conflict(mine, theirs):
+                return f"{key}.{found[0]}", found[1], found[2]
+        elif mine != theirs:
+            return key, mine, theirs
+    return None
