@@ -1,0 +1,1 @@
+"""GraceDB: the client."""

@@ -1,0 +1,175 @@
+"""What GraceDB reads from the file that a search pipeline uploads: LIGO_LW tables, cWB's text, a VOEvent."""
+
+from __future__ import annotations
+
+import csv
+import re
+from datetime import UTC, datetime
+from typing import Any
+from xml.etree import ElementTree
+
+GPS_EPOCH = datetime(1980, 1, 6, tzinfo=UTC)
+#: columns that keep their text though they may look like numbers
+_TEXT_TYPES = ("lstring", "ilwd:char", "char_s", "char_v")
+#: GRB attribute -> where a VOEvent has it
+_POSITION = {"ra": ".//Position2D/Value2/C1", "dec": ".//Position2D/Value2/C2", "error_radius": ".//Position2D/Error2Radius"}
+
+
+def read(pipeline: str, contents: bytes) -> dict[str, Any]:
+    """Attributes of the event: gpstime (s), far (Hz), instruments, nevents, likelihood and extra_attributes, as far as the file has them.
+
+    Raises ValueError for a file that cannot be read.
+    """
+    if pipeline in ("Fermi", "Swift", "INTEGRAL", "SNEWS", "IceCube"):
+        return _voevent(_xml(contents))
+    if pipeline in ("CWB", "oLIB", "MLy"):
+        return _cwb(contents.decode("utf-8", "replace"))
+    tables = _tables(_xml(contents))
+    if pipeline == "HardwareInjection":
+        return _injection(tables)
+    return _coincidence(tables)
+
+
+# ---- LIGO_LW -----------------------------------------------------------------------------------------------------------
+def _xml(contents: bytes) -> ElementTree.Element:
+    if b"<!ENTITY" in contents:
+        raise ValueError("XML entities are not allowed")
+    try:
+        return ElementTree.fromstring(contents)
+    except ElementTree.ParseError as error:
+        raise ValueError(f"not XML: {error}") from None
+
+
+def _tables(root: ElementTree.Element) -> dict[str, list[dict[str, Any]]]:
+    """Table name -> its rows; an empty cell is None."""
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for table in root.iter("Table"):
+        columns = [(c.get("Name", "").split(":")[-1], c.get("Type", "")) for c in table.findall("Column")]
+        stream = table.find("Stream")
+        if stream is None or not columns:
+            continue
+        text = re.sub(r"\s*\n\s*", "\n", (stream.text or "").strip())
+        cells = [cell for line in csv.reader(text.splitlines(), skipinitialspace=True) for cell in _cells(line)]
+        width = len(columns)
+        tables[table.get("Name", "").split(":")[0]] = [
+            {name: _value(cell, kind) for (name, kind), cell in zip(columns, cells[i : i + width], strict=False)}
+            for i in range(0, len(cells) - width + 1, width)
+        ]
+    return tables
+
+
+def _cells(line: list[str]) -> list[str]:
+    # a line that ends in the delimiter goes on in the next: no cell after it
+    return line[:-1] if line and line[-1] == "" and len(line) > 1 else line
+
+
+def _value(cell: str, kind: str) -> Any:
+    if cell == "":
+        return None
+    if kind in _TEXT_TYPES:
+        return cell
+    try:
+        return int(cell) if kind.startswith("int") else float(cell)
+    except ValueError:
+        return cell
+
+
+def _first(tables: dict[str, list[dict[str, Any]]], name: str) -> dict[str, Any]:
+    rows = tables.get(name) or [{}]
+    return rows[0]
+
+
+def _coincidence(tables: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    inspiral, event = _first(tables, "coinc_inspiral"), _first(tables, "coinc_event")
+    if not inspiral:
+        raise ValueError("no coinc_inspiral table")
+    seconds, nanoseconds = inspiral.get("end_time"), inspiral.get("end_time_ns") or 0
+    instruments = inspiral.get("ifos") or event.get("instruments") or ""
+    return {
+        "gpstime": float(f"{seconds}.{nanoseconds:09d}") if seconds is not None else None,
+        "far": inspiral.get("combined_far"),
+        "instruments": ",".join(part.strip() for part in str(instruments).split(",") if part.strip()),
+        "nevents": event.get("nevents"),
+        "likelihood": event.get("likelihood"),
+        "extra_attributes": {
+            "CoincInspiral": {
+                "ifos": instruments,
+                "end_time": seconds,
+                "end_time_ns": nanoseconds,
+                "mass": inspiral.get("mass"),
+                "mchirp": inspiral.get("mchirp"),
+                "minimum_duration": inspiral.get("minimum_duration"),
+                "snr": inspiral.get("snr"),
+                "false_alarm_rate": inspiral.get("false_alarm_rate"),
+                "combined_far": inspiral.get("combined_far"),
+            },
+            "SingleInspiral": tables.get("sngl_inspiral", []),
+        },
+    }
+
+
+def _injection(tables: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    row = _first(tables, "sim_inspiral")
+    if not row:
+        raise ValueError("no sim_inspiral table")
+    gps = float(f"{row.get('geocent_end_time') or 0}.{row.get('geocent_end_time_ns') or 0:09d}")
+    return {"gpstime": gps, "extra_attributes": {"SimInspiral": row}}
+
+
+# ---- coherent WaveBurst ------------------------------------------------------------------------------------------------
+def _cwb(text: str) -> dict[str, Any]:
+    values: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, colon, rest = line.partition(":")
+        if colon:
+            values.setdefault(name.strip(), rest.split())
+    if "time" not in values:
+        raise ValueError("no line 'time:'")
+
+    def first(name: str) -> float | None:
+        found = values.get(name)
+        return float(found[0]) if found else None
+
+    far = re.search(r"^#significance based on.*\n(?:.*\n)*?\s*[\d.]+\s+([\d.eE+-]+)", text, re.MULTILINE)
+    return {
+        "gpstime": first("time"),
+        "far": first("far") if first("far") is not None else (float(far.group(1)) if far else None),
+        "instruments": ",".join(sorted(values.get("ifo", []))),
+        "likelihood": first("likelihood"),
+        "extra_attributes": {
+            "MultiBurst": {
+                "ifos": ",".join(sorted(values.get("ifo", []))),
+                "start_time": int(first("start") or 0),
+                "duration": first("duration"),
+                "central_freq": first("frequency"),
+                "bandwidth": first("bandwidth"),
+                "amplitude": first("rho"),
+                "snr": (first("snr") or 0.0) ** 0.5,
+                "ligo_axis_ra": None,
+            }
+        },
+    }
+
+
+# ---- external alerts ---------------------------------------------------------------------------------------------------
+def _voevent(root: ElementTree.Element) -> dict[str, Any]:
+    def number(path: str) -> float | None:
+        found = root.find(path)
+        return float(found.text) if found is not None and found.text else None
+
+    when = root.find(".//TimeInstant/ISOTime")
+    gps = None
+    if when is not None and when.text:
+        from astropy.time import Time
+
+        gps = float(Time(when.text.strip(), format="isot", scale="utc").gps)
+    trigger = root.find(".//Param[@name='TrigID']")
+    grb: dict[str, Any] = {name: number(path) for name, path in _POSITION.items()}
+    grb |= {
+        "ivorn": root.get("ivorn"),
+        "trigger_id": trigger.get("value") if trigger is not None else None,
+        "designation": None,
+        "redshift": None,
+        "T90": None,
+    }
+    return {"gpstime": gps, "extra_attributes": {"GRB": grb}}
