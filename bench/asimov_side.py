@@ -1,0 +1,81 @@
+"""asimov's part of the comparison: its own commands in a project of its own, with its SQL ledger (the default)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from blueprints import analysis, blueprint, write
+from measure import Cost, expect, run
+
+STUB = Path(__file__).with_name("stub")
+
+
+class Asimov:
+    name = "asimov"
+
+    def __init__(self, programs: Path, folder: Path, events: int, analyses: int) -> None:
+        self.asimov, self.folder, self.events, self.analyses = programs / "asimov", folder, events, analyses
+        folder.mkdir(parents=True)
+        self.queue = write(folder / "queue", "")
+        self.environment = {
+            "PATH": f"{STUB}:{programs}:/usr/bin:/bin",
+            "PYTHONPATH": str(STUB),
+            "BENCH_QUEUE": str(self.queue),
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            # it makes a git repository for each event
+            "GIT_AUTHOR_NAME": "bench",
+            "GIT_AUTHOR_EMAIL": "bench@localhost",
+            "GIT_COMMITTER_NAME": "bench",
+            "GIT_COMMITTER_EMAIL": "bench@localhost",
+        }
+        self.project = folder / "project"
+        self.project.mkdir()
+        self._run("init", "bench")
+
+    def help(self) -> Cost:
+        return self._run("--help")[0]
+
+    def apply(self) -> Cost:
+        file = write(self.folder / "all.yaml", blueprint(self.events, self.analyses))
+        cost, output = self._run("apply", "-f", str(file))
+        expect(output.count("Successfully applied"), self.total, "asimov applied")
+        return cost
+
+    def one_more(self, name: str) -> Cost:
+        file = write(self.folder / "more.yaml", analysis("GW000000", name))
+        cost, output = self._run("apply", "-f", str(file))
+        expect(output.count("Successfully applied"), 1, "asimov applied")
+        return cost
+
+    def status(self, shown: int) -> Cost:
+        cost, output = self._run("report", "status")
+        expect(output.count("simpletestpipeline"), shown, "analyses in asimov's report")
+        return cost
+
+    def build(self) -> Cost:
+        """Its configuration files; the DAGs are written by `submit`."""
+        cost, _ = self._run("manage", "build")
+        expect(len(list(self.project.glob("checkouts/*/*/*.ini"))), self.total, "configurations that asimov built")
+        return cost
+
+    def submit(self) -> Cost:
+        cost, _ = self._run("manage", "submit")
+        expect(len(list(self.project.glob("working/*/*/test.dag"))), self.total, "DAGs that asimov built")
+        expect(self.queue.read_text().count("\n"), self.total, "jobs that asimov submitted")
+        return cost
+
+    def monitor(self) -> Cost:
+        """One pass as its cron job makes it: the scheduler's answer is asked for anew (every 15 minutes; it is kept that long)."""
+        (self.project / ".asimov" / "_cache_jobs.yaml").unlink(missing_ok=True)
+        cost, output = self._run("monitor")
+        expect(output.count("is running (condor id:"), self.total, "running analyses that asimov saw")
+        return cost
+
+    @property
+    def total(self) -> int:
+        return self.events * self.analyses
+
+    def _run(self, *words: str) -> tuple[Cost, str]:
+        done = run([self.asimov, *words], folder=self.project, environment=self.environment)
+        return done.cost, done.output

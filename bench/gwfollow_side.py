@@ -1,0 +1,81 @@
+"""gwfollow's part of the comparison: its own commands on a ledger of its own (SQLite), and its steps in ``ours.py``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from blueprints import PIPELINE, analysis, blueprint, write
+from measure import Cost, expect, run
+
+HERE = Path(__file__).parent
+
+
+class GWFollow:
+    name = "gwfollow"
+
+    def __init__(self, folder: Path, events: int, analyses: int) -> None:
+        self.python, self.gwfollow = Path(sys.executable), Path(sys.executable).with_name("gwfollow")
+        self.folder, self.events, self.analyses = folder, events, analyses
+        folder.mkdir(parents=True)
+        self.queue = write(folder / "queue", "")
+        plugin = folder / "plugin" / "gwfollow_bench-0.dist-info"
+        plugin.mkdir(parents=True)
+        # how any package gives gwfollow a pipeline
+        write(plugin / "METADATA", "Metadata-Version: 2.1\nName: gwfollow-bench\nVersion: 0\n")
+        write(plugin / "entry_points.txt", f"[gwfollow.pipelines]\n{PIPELINE} = simpletest:SimpleTest\n")
+        self.environment = {
+            "PATH": f"{self.python.parent}:/usr/bin:/bin",
+            "PYTHONPATH": f"{HERE / 'stub'}:{HERE / 'plugin'}:{plugin.parent}",
+            "BENCH_QUEUE": str(self.queue),
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "GWFOLLOW_HOME": str(folder / "home"),
+        }
+        self._command("init")
+
+    def help(self) -> Cost:
+        return self._command("--help")[0]
+
+    def apply(self) -> Cost:
+        file = write(self.folder / "all.yaml", blueprint(self.events, self.analyses))
+        cost, _ = self._command("apply", "-f", str(file))
+        expect(self._analyses(), self.total, "gwfollow applied")
+        return cost
+
+    def one_more(self, name: str) -> Cost:
+        file = write(self.folder / "more.yaml", analysis("GW000000", name))
+        return self._command("apply", "-f", str(file))[0]
+
+    def status(self, shown: int) -> Cost:
+        cost, output = self._command("status")
+        expect(output.count(PIPELINE), shown, "analyses in gwfollow's status")
+        return cost
+
+    def build(self) -> Cost:
+        """Configuration and DAG."""
+        return self._step("build")
+
+    def submit(self) -> Cost:
+        return self._step("submit")
+
+    def monitor(self) -> Cost:
+        return self._step("monitor")
+
+    @property
+    def total(self) -> int:
+        return self.events * self.analyses
+
+    def _analyses(self) -> int:
+        _, output = self._command("status", "--json")
+        return json.dumps(json.loads(output)).count(f'"{PIPELINE}"')
+
+    def _command(self, *words: str) -> tuple[Cost, str]:
+        done = run([self.gwfollow, *words], folder=self.folder, environment=self.environment)
+        return done.cost, done.output
+
+    def _step(self, step: str) -> Cost:
+        done = run([self.python, HERE / "ours.py", step], folder=self.folder, environment=self.environment)
+        expect(int(done.output.split()[-1]), self.total, f"analyses in gwfollow's step {step}")
+        return done.cost
