@@ -125,12 +125,18 @@ class Scheduler(ABC):
         """Let a staged job run.  Nothing happens to a job that is past that."""
 
     @abstractmethod
-    def find(self, key: str) -> list[str]:
-        """Ids of all jobs under `key`, in the queue or in the history, oldest first."""
+    def find(self, key: str, folder: Path | None = None) -> list[str]:
+        """Ids of all jobs under `key`, in the queue or in the history, oldest first.
+
+        `folder` keeps to those whose working folder is in it: another ledger on the same scheduler may use the same key.
+        """
 
     @abstractmethod
-    def query(self, job_ids: Collection[str]) -> dict[str, JobStatus]:
-        """Every id's status, from one query of the queue however many ids there are (plus one of the history for those that left it)."""
+    def query(self, job_ids: Collection[str], folders: Mapping[str, Path] | None = None) -> dict[str, JobStatus]:
+        """Every id's status, from one query of the queue however many ids there are (plus one of the history for those that left it).
+
+        `folders` gives the attempt's folder of some ids: a job in neither queue nor history is looked for in its event log there.
+        """
 
     @abstractmethod
     def hold(self, job_id: str, reason: str) -> None: ...
