@@ -1,8 +1,15 @@
 """See `htcondor2` beside it."""
 
+import enum
+
 
 class ClassAd(dict):
     pass
+
+
+class Value(enum.IntEnum):
+    Undefined = 1
+    Error = 2
 
 
 class ExprTree:

@@ -35,6 +35,14 @@ class JobAction(enum.IntEnum):
     Remove = 3
 
 
+class JobStatus(enum.IntEnum):
+    IDLE = 1
+    RUNNING = 2
+    REMOVED = 3
+    COMPLETED = 4
+    HELD = 5
+
+
 class Collector:
     def __init__(self, pool: Any = None) -> None:
         self.pool = pool
