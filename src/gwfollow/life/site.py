@@ -104,6 +104,7 @@ def task_for(session: Session, analysis: Analysis, attempt: Attempt, settings: S
         needed=_needed(session, analysis),
         rescues=max((job.number for job in attempt.jobs if job.purpose == "main"), default=0),
         resources=resources_of(scheduler),
+        own=dict(analysis.document),
     )
 
 

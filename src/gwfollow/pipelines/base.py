@@ -69,6 +69,7 @@ class Task:
     needed: tuple[NeededAnalysis, ...] = ()
     rescues: int = 0  # resurrections of this attempt so far
     resources: Resources = field(default_factory=Resources)
+    own: Mapping[str, Any] = field(default_factory=dict)  # the analysis' document before any default: what it insists on
 
     def get(self, path: str, default: Any = None) -> Any:
         """A value of the document by its dotted path: ``task.get("likelihood.sample rate")``."""

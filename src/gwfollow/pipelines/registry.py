@@ -1,0 +1,78 @@
+"""Which pipelines are installed: the entry-point group ``gwfollow.pipelines``, names compared without regard to case.
+
+Looking does not import: only the pipeline that is asked for is loaded, so that a plugin that is broken breaks nobody else.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+
+from gwfollow.errors import InputError, PipelineError
+from gwfollow.pipelines.base import Pipeline
+
+GROUP = "gwfollow.pipelines"
+
+
+@lru_cache(maxsize=1)
+def installed() -> dict[str, EntryPoint]:
+    """Every installed pipeline by its name in lower case; nothing is imported.
+
+    Where two packages give the same name the first by package name is listed; `find` refuses to choose.
+    """
+    found: dict[str, EntryPoint] = {}
+    for name, candidates in _candidates().items():
+        found[name] = candidates[0]
+    return found
+
+
+def find(name: str) -> type[Pipeline]:
+    """The class of the pipeline of this name.
+
+    Raises
+    ------
+    InputError : no such pipeline; the text lists those that are installed
+    PipelineError : it is installed and cannot be used; the text says why
+    """
+    candidates = _candidates().get(name.lower(), ())
+    if not candidates:
+        raise InputError("pipeline", name, "one of " + (", ".join(sorted(installed())) or "none: no pipeline is installed"))
+    if len(candidates) > 1:
+        makers = ", ".join(f"{_maker(point)} ({point.value})" for point in candidates)
+        raise PipelineError(f"pipeline {name}: several packages give one of this name: {makers}; uninstall all but one")
+    return _load(candidates[0])
+
+
+def broken() -> dict[str, str]:
+    """Load every pipeline: name -> why it cannot be used.  For health checks; it imports all of them."""
+    reasons = {}
+    for name in installed():
+        try:
+            find(name)
+        except PipelineError as error:
+            reasons[name] = str(error)
+    return reasons
+
+
+@lru_cache(maxsize=1)
+def _candidates() -> dict[str, tuple[EntryPoint, ...]]:
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for point in sorted(entry_points(group=GROUP), key=_maker):
+        # the same package may be seen twice (an installed and an editable copy): one value counts once
+        found.setdefault(point.name.lower(), {}).setdefault(point.value, point)
+    return {name: tuple(points.values()) for name, points in sorted(found.items())}
+
+
+def _load(point: EntryPoint) -> type[Pipeline]:
+    what = f"pipeline {point.name} of {_maker(point)} ({point.value})"
+    try:
+        loaded = point.load()
+    except Exception as error:
+        raise PipelineError(f"{what} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not (isinstance(loaded, type) and issubclass(loaded, Pipeline)):
+        raise PipelineError(f"{what} is not a class that derives from gwfollow.pipelines.base.Pipeline")
+    return loaded
+
+
+def _maker(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else "an unknown package"
