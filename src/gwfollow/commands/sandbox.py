@@ -46,6 +46,27 @@ def condor(folder: Path, prefix: Path | None, mirror: str | None, cpus: int, ins
         _wait_for_interrupt()
 
 
+@sandbox.command()
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("~/gwfollow/gracedb"),
+    show_default=True,
+    help="Folder of its data and credentials.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; by default a free one, the same again later.")
+def gracedb(folder: Path, port: int) -> None:
+    """Run a small local GraceDB until interrupted; prints the environment that uses it."""
+    from gwfollow.sandbox.gracedb import LocalGraceDB
+
+    with LocalGraceDB(folder.expanduser(), port) as service:
+        for name, value in service.env().items():
+            click.echo(f"export {name}={shlex.quote(value)}")
+        click.echo(f"The local GraceDB in {service.folder} runs; interrupt to stop it.", err=True)
+        _wait_for_interrupt()
+
+
 def _wait_for_interrupt() -> None:
     """Until SIGINT or SIGTERM."""
 

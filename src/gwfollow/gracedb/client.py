@@ -2,7 +2,7 @@
 
     client = GraceDBClient("https://gracedb-playground.ligo.org/api/")
     client.superevent("S240716a")["t_0"]
-    client.write_log("S240716a", "Posterior samples", tags=["pe"], file=Path("samples.h5"))
+    client.write_log("S240716a", "Posterior samples", tags=["pe"], file=("samples.h5", contents))
 
 A thin face of `gwfollow.gracedb.session.Session` (which is ligo-gracedb's own client): plain dictionaries come back, and every call raises
 `RemoteSilent` (no answer, or "later") or `RemoteRefused` (read, and said no) and nothing else of GraceDB's.
@@ -92,10 +92,16 @@ class GraceDBClient:
 
     # ---- writing -------------------------------------------------------------------------------------------------------
     def write_log(
-        self, graceid: str, comment: str, *, tags: Sequence[str] = (), file: Path | None = None, label: str | None = None
+        self,
+        graceid: str,
+        comment: str,
+        *,
+        tags: Sequence[str] = (),
+        file: tuple[str, bytes] | None = None,
+        label: str | None = None,
     ) -> dict[str, Any]:
-        """A log entry, with a file where one is given; GraceDB's description of it (N, file_version, ...)."""
-        name, contents = (file.name, file.read_bytes()) if file else (None, None)
+        """A log entry, with a file (name and contents) where one is given; GraceDB's description of it (N, file_version, ...)."""
+        name, contents = file or (None, None)
         answer = self._ask(
             lambda s: s.write_log(graceid, comment, filename=name, filecontents=contents, tag_name=list(tags), label=label)
         )

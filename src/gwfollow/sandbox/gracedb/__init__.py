@@ -47,6 +47,10 @@ class LocalGraceDB:
         """File with key and certificate of the user gwfollow, for the variable X509_USER_PROXY."""
         return str(self.folder / "user.pem")
 
+    def env(self) -> dict[str, str]:
+        """The variables by which gwfollow, and IGWN's own tools, find it and log in."""
+        return {"GWFOLLOW_GRACEDB_URL": self.url, "GWFOLLOW_GRACEDB_CA": self.ca, "X509_USER_PROXY": self.user_certificate}
+
     def token(self, user: str = "gwfollow", seconds: float = 86400.0) -> str:
         """A bearer token: what would be a SciToken of the real one."""
         from gwfollow.sandbox.gracedb.certificates import Credentials

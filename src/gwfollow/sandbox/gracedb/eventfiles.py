@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 GPS_EPOCH = datetime(1980, 1, 6, tzinfo=UTC)
 #: columns that keep their text though they may look like numbers
 _TEXT_TYPES = ("lstring", "ilwd:char", "char_s", "char_v")
+#: cWB's significance by the last day: number of louder events and their rate, Hz
+_DAILY_RATE = re.compile(r"^#significance based on the last (?:day|24\*6).*\n\s*\S+\s+(\S+)", re.MULTILINE)
 #: GRB attribute -> where a VOEvent has it
 _POSITION = {"ra": ".//Position2D/Value2/C1", "dec": ".//Position2D/Value2/C2", "error_radius": ".//Position2D/Error2Radius"}
 
@@ -86,7 +88,8 @@ def _coincidence(tables: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     seconds, nanoseconds = inspiral.get("end_time"), inspiral.get("end_time_ns") or 0
     instruments = inspiral.get("ifos") or event.get("instruments") or ""
     return {
-        "gpstime": float(f"{seconds}.{nanoseconds:09d}") if seconds is not None else None,
+        # GraceDB keeps microseconds
+        "gpstime": round(float(f"{seconds}.{nanoseconds:09d}"), 6) if seconds is not None else None,
         "far": inspiral.get("combined_far"),
         "instruments": ",".join(part.strip() for part in str(instruments).split(",") if part.strip()),
         "nevents": event.get("nevents"),
@@ -130,10 +133,9 @@ def _cwb(text: str) -> dict[str, Any]:
         found = values.get(name)
         return float(found[0]) if found else None
 
-    far = re.search(r"^#significance based on.*\n(?:.*\n)*?\s*[\d.]+\s+([\d.eE+-]+)", text, re.MULTILINE)
     return {
         "gpstime": first("time"),
-        "far": first("far") if first("far") is not None else (float(far.group(1)) if far else None),
+        "far": float(rate.group(1)) if (rate := _DAILY_RATE.search(text)) else first("far"),
         "instruments": ",".join(sorted(values.get("ifo", []))),
         "likelihood": first("likelihood"),
         "extra_attributes": {
