@@ -1,1 +1,1 @@
-"""The subcommands of `gwfollow`, one module each, imported when they are called."""
+"""One module for each command of ``gwfollow``; `gwfollow.cli` imports the one that is called."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import selectinload
 
 from gwfollow.errors import InputError, NotFound
 from gwfollow.ledger.blueprints import Blueprint
@@ -18,6 +17,7 @@ from gwfollow.ledger.needs import link
 from gwfollow.ledger.schema import Analysis, Configuration, Event
 from gwfollow.ledger.states import STARTABLE
 from gwfollow.ledger.store import Change
+from gwfollow.ledger.suggest import nearly
 
 #: events in one query: SQLite binds at most 32766 values
 _CHUNK = 500
@@ -110,6 +110,7 @@ class _Application:
     # ---- the three kinds -----------------------------------------------------------------------------------------------
     def _configuration(self, blueprint: Blueprint) -> None:
         row = self.change.session.get(Configuration, PROJECT)
+        verdict = "changed" if row is not None else "added"
         if row is None:
             row = Configuration(name=PROJECT, document={})
             self.change.session.add(row)
@@ -121,7 +122,7 @@ class _Application:
         if keys:
             row.document = merged
             self.change.journal("configuration applied", keys=list(keys))
-        self._note("configuration", PROJECT, "changed" if keys else "unchanged", keys)
+        self._note("configuration", PROJECT, verdict if keys else "unchanged", keys)
 
     def _event(self, blueprint: Blueprint) -> None:
         event = self.events.get(blueprint.name)
@@ -153,7 +154,8 @@ class _Application:
     def _analysis(self, blueprint: Blueprint, event_name: str) -> None:
         event = self.events.get(event_name)
         if event is None:
-            raise NotFound(f"{blueprint.place}: no event {event_name!r}{suggestion(self.change.session, event_name)}")
+            names = self.change.session.scalars(select(Event.name)).all()
+            raise NotFound(f"{blueprint.place}: no event {event_name!r}{nearly(event_name, names)}")
         row = self.analyses.get((event_name, blueprint.name))
         full_name = f"{event_name}/{blueprint.name}"
         if row is None:
@@ -219,20 +221,18 @@ class _Application:
 
     def _warn_of_pipelines(self) -> None:
         installed = {point.name.lower() for point in entry_points(group="gwfollow.pipelines")}
+        missing: dict[str, list[str]] = {}
         for (event, name), row in self.analyses.items():
             if name in self.touched.get(event, ()) and row.pipeline.lower() not in installed:
-                self.report.warnings.append(
-                    f"{event}/{name}: pipeline {row.pipeline!r} is not installed; it cannot be built until it is"
-                )
+                missing.setdefault(row.pipeline, []).append(f"{event}/{name}")
+        for pipeline, users in missing.items():
+            more = f" and {len(users) - 1} more" if len(users) > 1 else ""
+            self.report.warnings.append(
+                f"pipeline {pipeline!r} of {users[0]}{more} is not installed; nothing is built with it until it is"
+            )
 
     def _note(self, kind: str, name: str, verdict: str, keys: tuple[str, ...] = ()) -> None:
         self.report.entries.append(Applied(kind, name, verdict, keys))
-
-
-def suggestion(session: Session, name: str) -> str:
-    """``; did you mean 'GW150914'?`` where an event is called nearly so."""
-    near = difflib.get_close_matches(name, session.scalars(select(Event.name)).all(), 1, 0.7)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     "uploaded": frozenset({"finalised", "restart"}),
     "finalised": frozenset(),
     "stuck": frozenset({"running", "processing", "finished", "restart", "stop", "manual", "cancelled"}),
-    "restart": frozenset({"running", "stuck", "stop", "wait", "manual", "cancelled"}),
+    "restart": frozenset({"ready", "running", "stuck", "stop", "wait", "manual", "cancelled"}),
     "stop": frozenset({"stopped", "stuck"}),
     "stopped": frozenset({"restart", "manual", "cancelled"}),
     "manual": frozenset({"ready", "finished", "uploaded", "cancelled"}),

@@ -23,13 +23,13 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from gwfollow.errors import InputError, LedgerBusy, NotFound, StaleVersion
+from gwfollow.ledger.revision import HEAD
 from gwfollow.ledger.schema import Analysis, Event, Journal, Outbox, now
 from gwfollow.ledger.states import check_transition
+from gwfollow.ledger.suggest import nearly
 
 T = TypeVar("T")
 
-#: the newest Alembic revision; a test compares it with ledger/migrations
-HEAD = "0001"
 #: seconds that a writer waits for others before it gives up
 BUSY_SECONDS = 60.0
 
@@ -96,8 +96,8 @@ class Ledger:
     def read(self) -> Iterator[Session]:
         """A read-only session: nothing that is done in it is stored."""
         with _translated(), Session(self.engine) as session:
+            # closing rolls back, and leaves what was read usable
             yield session
-            session.rollback()
 
     @contextmanager
     def change(self, *, who: str, why: str = "") -> Iterator[Change]:
@@ -198,7 +198,7 @@ def find_event(session: Session, name: str) -> Event:
     """Raises `NotFound`."""
     found = session.scalar(select(Event).where(Event.name == name))
     if found is None:
-        raise NotFound(f"no event {name!r} in the ledger")
+        raise NotFound(f"no event {name!r} in the ledger{nearly(name, session.scalars(select(Event.name)))}")
     return found
 
 
@@ -206,8 +206,8 @@ def find_analysis(session: Session, event: str, name: str) -> Analysis:
     """Raises `NotFound`, which says whether the event or the analysis is missing."""
     found = session.scalar(select(Analysis).join(Event).where(Event.name == event, Analysis.name == name))
     if found is None:
-        find_event(session, event)
-        raise NotFound(f"event {event} has no analysis {name!r}")
+        names = [analysis.name for analysis in find_event(session, event).analyses]
+        raise NotFound(f"event {event} has no analysis {name!r}{nearly(name, names)}")
     return found
 
 

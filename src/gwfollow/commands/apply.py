@@ -1,0 +1,69 @@
+"""``gwfollow apply``"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import click
+
+from gwfollow.commands.common import deliver, who
+from gwfollow.ledger import open_ledger
+from gwfollow.ledger.apply import Report
+from gwfollow.ledger.apply import apply as apply_blueprints
+from gwfollow.ledger.blueprints import Reading, read_file
+from gwfollow.ledger.fields import check_name
+from gwfollow.ledger.store import Change, Ledger
+from gwfollow.settings import Settings
+
+#: more documents than this are counted, not listed
+_LISTED = 50
+
+
+class _OnlyLooking(Exception):
+    """Ends the transaction of --dry-run without storing anything."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+
+
+@click.command()
+@click.option("-f", "--file", "source", required=True, metavar="FILE", help="Blueprint (YAML); - reads standard input.")
+@click.option("-e", "--event", metavar="EVENT", help="Event of the analyses that name none.")
+@click.option("-U", "--update", is_flag=True, help="Merge into what is in the ledger; else another content is refused.")
+@click.option("--dry-run", is_flag=True, help="Check and say what would happen; store nothing.")
+def apply(source: str, event: str | None, update: bool, dry_run: bool) -> None:
+    """Add events, analyses and defaults from a blueprint: all of a file, or nothing."""
+    if event is not None:
+        check_name(event, "-e EVENT")
+    reading = read_file(source)
+    settings = Settings.read()
+    ledger = open_ledger(settings)
+    report = _apply(ledger, reading, event, update, dry_run)
+    for warning in reading.warnings + report.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    _print(report, dry_run)
+    if report.work and not dry_run:
+        deliver(ledger, settings)
+
+
+def _apply(ledger: Ledger, reading: Reading, event: str | None, update: bool, dry_run: bool) -> Report:
+    def action(change: Change) -> Report:
+        report = apply_blueprints(change, reading.blueprints, event=event, update=update)
+        if dry_run:
+            raise _OnlyLooking(report)
+        return report
+
+    try:
+        return ledger.run(action, who=who(), why="gwfollow apply")
+    except _OnlyLooking as looked:
+        return looked.report
+
+
+def _print(report: Report, dry_run: bool) -> None:
+    if len(report.entries) <= _LISTED:
+        for entry in report.entries:
+            keys = f" ({', '.join(entry.keys)})" if entry.keys else ""
+            click.echo(f"{'would be ' if dry_run else ''}{entry.verdict}: {entry.kind} {entry.name}{keys}")
+        return
+    for (kind, verdict), count in Counter((entry.kind, entry.verdict) for entry in report.entries).items():
+        click.echo(f"{'would be ' if dry_run else ''}{verdict}: {count} of kind {kind}")
