@@ -6,7 +6,7 @@ import logging
 
 from airflow.sdk import DAG, TaskGroup, get_parsing_context
 from pe_operators import BuildOperator, CollectOperator, PlanOperator, PublishOperator, SubmitOperator, VerdictOperator
-from pe_operators.event_page import describe, describe_failure
+from pe_operators.event_page import describe, describe_failure, state_of
 from pe_operators.upkeep import DeliverOperator, SweepOperator
 from sensors import ProcessSensor, SchedulerJobSensor
 
@@ -20,7 +20,7 @@ COMMON = {"schedule": None, "catchup": False, "is_paused_upon_creation": False, 
 
 def event_dag(event: EventView) -> DAG:
     """plan -> (build -> submit -> wait -> collect -> process -> publish for each analysis) -> verdict"""
-    tags = ["gwfollow", f"source:{event.source}", f"state:{event.state}"]
+    tags = ["gwfollow", f"source:{event.source}", f"state:{state_of(event)}"]
     with DAG(event_dag_id(event.name), tags=tags, doc_md=describe(event), **COMMON) as dag:
         plan = PlanOperator(task_id="plan", event=event.name)
         verdict = VerdictOperator(task_id="verdict")

@@ -27,10 +27,26 @@ def describe(event: EventView) -> str:
     return "\n".join([*lines, "", STEERING])
 
 
+def state_of(event: EventView) -> str:
+    """One word for the tag: what most wants a person's eye comes first."""
+    statuses = {analysis.status for analysis in event.analyses}
+    for word, members in STATES.items():
+        if statuses & members:
+            return word
+    return "done" if statuses else "empty"
+
+
 def describe_failure(event: str, error: Exception) -> str:
     """The page of an event whose DAG cannot be built."""
     return f"# {event}\n\nThe DAG of this event cannot be built:\n\n    {type(error).__name__}: {error}\n"
 
+
+STATES = {
+    "stuck": {"stuck"},
+    "running": {"running", "finished", "processing", "stop"},
+    "ready": {"ready", "restart"},
+    "waiting": {"wait", "manual"},
+}
 
 STEERING = """\
 **Trigger** looks at the whole event again. **Clear** *wait* of a stuck analysis for one more resurrection of its job, *build* and

@@ -1,0 +1,164 @@
+"""An Airflow of one's own: SQLite, LocalExecutor, a port and a password of its own; for the demo and the tests.
+
+Its secrets stand in ``airflow.cfg`` (mode 600) and in the password file, not in the environment, which jobs may inherit.
+"""
+
+from __future__ import annotations
+
+import base64
+import configparser
+import io
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import requests
+
+from gwfollow.errors import PermanentError, TransientError
+from gwfollow.sandbox.processes import Service, tail
+
+COMPONENTS = ("api-server", "dag-processor", "scheduler", "triggerer")
+#: seconds until all components answer, on a slow machine
+START_SECONDS = 180.0
+
+
+class LocalAirflow:
+    """One Airflow installation in a folder.
+
+    Parameters
+    ----------
+    folder : becomes AIRFLOW_HOME
+    checkout : the folder with ``dags`` and ``plugins``
+    environment : what its tasks see on top of the present environment (settings of gwfollow, CONDOR_CONFIG, ...)
+    port : 0 takes a free one
+    options : more of airflow.cfg, section -> key -> value
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        checkout: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        port: int = 0,
+        options: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        self.folder, self.checkout = folder.absolute(), checkout.absolute()
+        self.environment = dict(environment or {})
+        self.port = port or free_port()
+        self.options = options or {}
+        self.url = f"http://localhost:{self.port}"
+        self.username = "admin"
+        self.login_file = self.folder / "login.json"
+        self.services = [Service(self.folder, name) for name in COMPONENTS]
+
+    @property
+    def password(self) -> str:
+        return str(json.loads(self.login_file.read_text())["password"])
+
+    def prepare(self) -> None:
+        """Write the configuration and make the database."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        password = secrets.token_urlsafe(12)
+        private(self.login_file, json.dumps({"username": self.username, "password": password}))
+        private(self.folder / "passwords.json", json.dumps({self.username: password}))
+        config = configparser.ConfigParser(interpolation=None)
+        config.read_dict({**self._config(), **{k: {**self._config().get(k, {}), **v} for k, v in self.options.items()}})
+        text = io.StringIO()
+        config.write(text)
+        private(self.folder / "airflow.cfg", text.getvalue())
+        made = subprocess.run(
+            [airflow_command(), "db", "migrate"], env=self.env(), capture_output=True, text=True, timeout=300, check=False
+        )
+        if made.returncode:
+            raise PermanentError(f"airflow db migrate failed: {(made.stderr or made.stdout).strip().splitlines()[-1:]}")
+
+    def start(self, tell: Callable[[str], None] = lambda _: None) -> None:
+        """Start all components and wait until they answer.  Raises `TransientError` with the tail of the log of one that died."""
+        for service in self.services:
+            service.start([airflow_command(), service.name], env=self.env())
+        deadline = time.monotonic() + START_SECONDS
+        while (missing := self._not_ready()) and time.monotonic() < deadline:
+            for service in self.services:
+                if not service.alive():
+                    raise TransientError(f"airflow {service.name} died:\n{tail(service.log)}")
+            tell(f"waiting for {', '.join(missing)}")
+            time.sleep(0.5)
+        if missing:
+            raise TransientError(f"Airflow did not start within {START_SECONDS:.0f} s; see {self.folder}/*.log")
+
+    def stop(self) -> None:
+        """Stop all components and their children, and wait until they are gone."""
+        for service in reversed(self.services):
+            service.stop()
+
+    def env(self) -> dict[str, str]:
+        """The environment of the components."""
+        bin_folder = Path(sys.executable).parent
+        mine = {"AIRFLOW_HOME": str(self.folder), "PATH": f"{bin_folder}:{os.environ.get('PATH', '')}", "PYTHONUNBUFFERED": "1"}
+        # the environment outranks airflow.cfg: another Airflow's variables must not reach this one
+        rest = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW__", "AIRFLOW_HOME"))}
+        path = {"PATH": f"{bin_folder}:{self.environment['PATH']}"} if "PATH" in self.environment else {}
+        return {**rest, **mine, **self.environment, **path}
+
+    def _not_ready(self) -> list[str]:
+        try:
+            health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
+        except (requests.RequestException, ValueError):
+            return list(COMPONENTS)
+        parts = {"scheduler": "scheduler", "triggerer": "triggerer", "dag-processor": "dag_processor"}
+        return [name for name, key in parts.items() if (health.get(key) or {}).get("status") != "healthy"]
+
+    def _config(self) -> dict[str, dict[str, str]]:
+        return {
+            "core": {
+                "dags_folder": str(self.checkout / "dags"),
+                "plugins_folder": str(self.checkout / "plugins"),
+                "load_examples": "False",
+                "executor": "LocalExecutor",
+                "parallelism": "6",
+                "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+                "simple_auth_manager_users": f"{self.username}:admin",
+                "simple_auth_manager_passwords_file": str(self.folder / "passwords.json"),
+                "execution_api_server_url": f"{self.url}/execution/",
+                "lazy_load_plugins": "True",
+            },
+            "database": {"sql_alchemy_conn": f"sqlite:///{self.folder / 'airflow.db'}"},
+            "api": {
+                "host": "127.0.0.1",
+                "port": str(self.port),
+                "base_url": self.url,
+                "secret_key": secrets.token_urlsafe(32),
+                "workers": "1",
+            },
+            "api_auth": {"jwt_secret": secrets.token_urlsafe(32)},
+            "dag_processor": {"refresh_interval": "5", "min_file_process_interval": "10", "bundle_refresh_check_interval": "1"},
+            "scheduler": {"catchup_by_default": "False"},
+            "logging": {"base_log_folder": str(self.folder / "logs")},
+            "usage_data_collection": {"enabled": "False"},
+        }
+
+
+def airflow_command() -> str:
+    """The ``airflow`` beside this Python."""
+    return str(Path(sys.executable).parent / "airflow")
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as stream:
+        stream.write(text)

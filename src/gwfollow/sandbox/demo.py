@@ -1,0 +1,248 @@
+"""``make demo``: one event from its blueprint to posterior samples and result pages, on a real Airflow and a real HTCondor.
+
+    python -m gwfollow.sandbox.demo run  [--out DIR] [--strain DIR] [--keep]
+    python -m gwfollow.sandbox.demo stop [--out DIR]
+
+Everything that it makes is below the output folder; ``demo-summary.json`` there says how it went.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from gwfollow.airflow_api import AirflowAPI
+from gwfollow.errors import GWFollowError, PermanentError
+from gwfollow.ledger import open_ledger
+from gwfollow.ledger.store import Ledger
+from gwfollow.sandbox.airflow import LocalAirflow
+from gwfollow.sandbox.demo_data import DemoEvent, make_event, register
+from gwfollow.sandbox.demo_report import Watch, chirp_mass, print_summary, summarise
+from gwfollow.sandbox.gracedb import LocalGraceDB
+from gwfollow.sandbox.htcondor import PersonalPool
+from gwfollow.settings import Settings
+
+CHECKOUT = Path(__file__).parents[3]
+#: seconds that the analyses may take before the demo gives up
+PATIENCE = 1500.0
+#: seconds between two looks at the ledger
+LOOK = 1.0
+MARKER = ".gwfollow-demo"
+
+
+@dataclass
+class Demo:
+    """The running demo: its services, and what it learns on the way."""
+
+    out: Path
+    strain: Path | None
+    keep: bool
+    begun: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.out = self.out.expanduser().absolute()
+        self.pool = PersonalPool(self.out / "condor")
+        self.gracedb = LocalGraceDB(self.out / "gracedb")
+        self.home = self.out / "ledger"
+
+    # ---- the way -------------------------------------------------------------------------------------------------------
+    def run(self) -> int:
+        """All of it; the exit code."""
+        self._fresh_folder()
+        try:
+            with ThreadPoolExecutor(3) as threads:
+                condor = threads.submit(self._start_condor)
+                gracedb = threads.submit(self.gracedb.start)
+                event = threads.submit(make_event, self.out / "data", self.strain)
+                condor.result(), gracedb.result()
+                self.say(f"strain of {event.result().name}: {event.result().text}")
+            registered = register(self.gracedb.client(), event.result(), self.out / "data")
+            self.say(f"GraceDB (local) at {self.gracedb.url} has the event as {registered.graceid}")
+            airflow = self._start_airflow()
+            self._apply(registered)
+            ok = self._follow(registered, airflow)
+        except (GWFollowError, requests.RequestException) as error:
+            self.say(f"failed: {error}")
+            ok = False
+        finally:
+            if self.keep:
+                self.say(f"everything is left running; 'make demo-stop OUT={self.out}' ends it")
+            else:
+                self.stop()
+        return 0 if ok else 1
+
+    def stop(self) -> None:
+        """Stop whatever of this demo runs, also from another process than the one that started it."""
+        self.say("stopping Airflow, HTCondor and GraceDB")
+        LocalAirflow(self.out / "airflow", CHECKOUT).stop()
+        for service in (self.pool, self.gracedb):
+            try:
+                service.stop()
+            except GWFollowError as error:
+                self.say(str(error))
+
+    def say(self, text: str) -> None:
+        print(f"[{time.monotonic() - self.begun:6.1f} s] {text}", flush=True)
+
+    # ---- the services --------------------------------------------------------------------------------------------------
+    def _fresh_folder(self) -> None:
+        """An empty output folder; only one that a demo made before is emptied."""
+        if (self.out / MARKER).exists():
+            self.say(f"{self.out} holds an earlier demo: it is stopped and replaced")
+            self.stop()
+            shutil.rmtree(self.out)
+        elif self.out.exists() and any(self.out.iterdir()):
+            raise SystemExit(f"{self.out} is not empty and no demo has made it: choose another folder with OUT=DIR")
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / MARKER).write_text("made by 'make demo', which may replace it\n")
+
+    def _start_condor(self) -> None:
+        self.say("HTCondor: looking for one, else installing a personal one (20 MB)")
+        with self._timed("HTCondor pool started"):
+            self.pool.start()
+
+    def _start_airflow(self) -> LocalAirflow:
+        airflow = LocalAirflow(self.out / "airflow", CHECKOUT, environment={})
+        airflow.environment.update(self._environment(airflow))
+        os.environ.update({k: v for k, v in airflow.environment.items() if k != "PATH"})
+        open_ledger(Settings.read(), create=True).close()
+        self.say("Airflow: making its database, then starting api-server, scheduler, dag-processor, triggerer (about half a minute)")
+        with self._timed(f"Airflow is up at {airflow.url}"):
+            airflow.prepare()
+            airflow.start(Repeated(self.say))
+        self.say(f"log in to Airflow as {airflow.username} with the password {airflow.password}")
+        self._store_gracedb_token(airflow)
+        return airflow
+
+    def _environment(self, airflow: LocalAirflow) -> dict[str, str]:
+        return {
+            **self.pool.env(),
+            "GWFOLLOW_HOME": str(self.home),
+            "GWFOLLOW_SCHEDULER": "htcondor",
+            "GWFOLLOW_POLL_SECONDS": "1",
+            "GWFOLLOW_SETTLE_SECONDS": "10",
+            "GWFOLLOW_AIRFLOW_URL": airflow.url,
+            "GWFOLLOW_AIRFLOW_LOGIN_FILE": str(airflow.login_file),
+            "GWFOLLOW_GRACEDB_URL": self.gracedb.url,
+            "GWFOLLOW_GRACEDB_CA": str(self.gracedb.ca),
+        }
+
+    def _store_gracedb_token(self, airflow: LocalAirflow) -> None:
+        """The token goes into an Airflow connection, by the API: on no command line and in no environment."""
+        api = AirflowAPI(airflow.url, airflow.username, airflow.password)
+        api.store_connection(
+            "gracedb_default", "gracedb", host=self.gracedb.url, password=self.gracedb.token(), extra={"ca": str(self.gracedb.ca)}
+        )
+
+    # ---- the event -----------------------------------------------------------------------------------------------------
+    def _apply(self, event: DemoEvent) -> None:
+        from click.testing import CliRunner
+
+        from gwfollow.commands.apply import apply
+
+        for blueprint in event.blueprints:
+            self.say(f"gwfollow apply -f {blueprint}")
+            done = CliRunner().invoke(apply, ["-f", str(blueprint)])
+            if done.exit_code:
+                raise PermanentError(f"apply failed: {done.output.strip() or done.exception}")
+            print(done.output.rstrip(), flush=True)
+
+    def _follow(self, event: DemoEvent, airflow: LocalAirflow) -> bool:
+        ledger = open_ledger(Settings.read())
+        api = AirflowAPI(airflow.url, airflow.username, airflow.password)
+        watch = Watch(ledger, event.name, self.say)
+        ended = watch.until_done(PATIENCE, LOOK)
+        run_ok = ended and self._until(lambda: _run_succeeded(api, event.name), 60)
+        told = ended and self._until(lambda: self._announced(event, watch.names), 90)
+        return self._summary(ledger, event, airflow, {"analyses": ended, "airflow run": run_ok, "gracedb entries": told})
+
+    def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not (found := condition()) and time.monotonic() < deadline:
+            time.sleep(1)
+        return found
+
+    def _announced(self, event: DemoEvent, analyses: list[str]) -> bool:
+        comments = " ".join(str(entry["comment"]) for entry in self.gracedb.client().logs(event.graceid))
+        return all(f"analysis {name} (" in comments for name in analyses)
+
+    def _summary(self, ledger: Ledger, event: DemoEvent, airflow: LocalAirflow, checks: dict[str, bool]) -> bool:
+        summary: dict[str, Any] = summarise(ledger, event.name)
+        summary["chirp_mass"] = chirp_mass(ledger, event.name)
+        mass = summary["chirp_mass"]
+        checks["chirp mass"] = mass is not None and event.plausible(mass)
+        summary["checks"] = checks
+        summary["addresses"] = {
+            "airflow": airflow.url,
+            "pesummary": summary.pop("page"),
+            "ledger": Settings.read().ledger_url,
+            "gracedb": self.gracedb.url,
+        }
+        summary["seconds_total"] = round(time.monotonic() - self.begun, 1)
+        summary["ok"] = all(checks.values())
+        (self.out / "demo-summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+        print_summary(summary, event.text)
+        return bool(summary["ok"])
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        begun = time.monotonic()
+        yield
+        self.say(f"{what} ({time.monotonic() - begun:.1f} s)")
+
+
+class Repeated:
+    """Says a text only when it differs from the one before."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say, self.last = say, ""
+
+    def __call__(self, text: str) -> None:
+        if text != self.last:
+            self.last = text
+            self.say(text)
+
+
+def _run_succeeded(api: AirflowAPI, event: str) -> bool:
+    from gwfollow.naming import event_dag_id
+
+    runs = api.dag_runs(event_dag_id(event))
+    return bool(runs) and all(run["state"] == "success" for run in runs)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line of the module's docstring."""
+    parser = argparse.ArgumentParser(prog="python -m gwfollow.sandbox.demo", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("action", choices=("run", "stop"))
+    parser.add_argument("--out", type=Path, default=Path("demo-run"), help="folder for everything that the demo makes")
+    parser.add_argument("--strain", type=Path, help="folder with GWOSC HDF5 files of GW150914 instead of simulated strain")
+    parser.add_argument("--keep", action="store_true", help="leave all services running at the end")
+    given = parser.parse_args(arguments)
+    demo = Demo(given.out, given.strain, given.keep)
+    if given.action == "stop":
+        demo.stop()
+        return 0
+    # Ctrl-C and a closed terminal stop the services too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    try:
+        return demo.run()
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

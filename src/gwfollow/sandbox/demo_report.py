@@ -1,0 +1,150 @@
+"""What the demo shows: progress while it runs, and the table at its end; all of it read from the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from gwfollow.errors import NotFound
+from gwfollow.ledger.schema import Analysis, Attempt
+from gwfollow.ledger.store import Ledger, find_event
+from gwfollow.life.look import look, page_of
+from gwfollow.life.site import assets_of, current_attempt, last_job
+
+#: nothing more happens to an analysis in one of these
+AT_REST = frozenset({"uploaded", "finalised", "stuck", "stopped", "cancelled", "manual", "wait"})
+#: seconds between two lines of progress of a running analysis
+TELL = 15.0
+
+
+class Watch:
+    """Follows an event's analyses and says what changes."""
+
+    def __init__(self, ledger: Ledger, event: str, say: Callable[[str], None]) -> None:
+        self.ledger, self.event, self.say = ledger, event, say
+        self._seen: dict[str, str] = {}
+        self._told = time.monotonic()
+        with ledger.read() as session:
+            self.names = [a.name for a in find_event(session, event).analyses]
+
+    def until_done(self, patience: float, pause: float) -> bool:
+        """Look every `pause` seconds until all are at rest, `patience` seconds at most; whether all are uploaded."""
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            statuses = self._look()
+            if all(status in AT_REST for status in statuses.values()):
+                return all(status == "uploaded" for status in statuses.values())
+            time.sleep(pause)
+        self.say(f"not done after {patience:.0f} s: " + ", ".join(f"{n} is {s}" for n, s in self._seen.items()))
+        return False
+
+    def _look(self) -> dict[str, str]:
+        with self.ledger.read() as session:
+            rows = {a.name: (a.status, a.reason) for a in find_event(session, self.event).analyses}
+        for name, (status, reason) in rows.items():
+            if self._seen.get(name) != status:
+                self._seen[name] = status
+                self.say(f"  {name:12} {status}" + (f": {reason}" if reason else ""))
+        if time.monotonic() - self._told > TELL:
+            self._told = time.monotonic()
+            self._tell_progress()
+        return dict(self._seen)
+
+    def _tell_progress(self) -> None:
+        for name, status in self._seen.items():
+            if status == "running" and (progress := look(self.ledger, self.event, name).progress):
+                self.say(f"  {name:12} {progress}")
+
+
+def summarise(ledger: Ledger, event: str) -> dict[str, Any]:
+    """The event's analyses with pipeline, status, job and seconds by stage, and the page that PESummary made."""
+    with ledger.read() as session:
+        rows = find_event(session, event).analyses
+        analyses = {row.name: _analysis(session, row) for row in rows}
+    page = ""
+    for name in analyses:
+        try:
+            page = str(page_of(ledger, event, name))
+        except NotFound:
+            continue
+    return {"event": event, "analyses": analyses, "page": page}
+
+
+def chirp_mass(ledger: Ledger, event: str) -> dict[str, float] | None:
+    """Median and 90% interval of the detector-frame chirp mass (solar masses), from the samples that the ledger knows."""
+    from gwfollow.pipelines.bilby_results import read_posterior
+
+    with ledger.read() as session:
+        for row in find_event(session, event).analyses:
+            attempt = current_attempt(session, row)
+            samples = assets_of(session, attempt).get("samples", {}) if attempt else {}
+            for file in samples.values():
+                if row.pipeline == "bilby":
+                    import numpy
+
+                    low, median, high = numpy.quantile(read_posterior(file.path, "chirp_mass"), [0.05, 0.5, 0.95])
+                    return {"median": round(float(median), 3), "low": round(float(low), 3), "high": round(float(high), 3)}
+    return None
+
+
+def print_summary(summary: Mapping[str, Any], expected: str) -> None:
+    """The demo's last words."""
+    print(f"\n{summary['event']}")
+    heading = ("analysis", "pipeline", "status", "job", "build", "job time", "collect", "total")
+    rows = [heading]
+    for name, row in summary["analyses"].items():
+        stages = row["stages"]
+        rows.append(
+            (
+                name,
+                row["pipeline"],
+                row["status"],
+                str(row["job_id"]),
+                *(f"{stages.get(stage, 0):.1f} s" for stage in ("build", "job", "collect")),
+                f"{row['seconds']:.1f} s",
+            )
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(heading))]
+    for row in rows:
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    mass = summary["chirp_mass"]
+    if mass:
+        print(f"\n  chirp mass (detector frame): {mass['median']:.2f} solar masses, 90% interval {mass['low']:.2f} to {mass['high']:.2f}")
+        print(f"  {expected}; quick sampler settings, for demonstration only")
+    for name, address in summary["addresses"].items():
+        print(f"  {name:10} {address}")
+    failed = [name for name, good in summary["checks"].items() if not good]
+    print(f"\n  {'all is well' if summary['ok'] else 'FAILED: ' + ', '.join(failed)} after {summary['seconds_total']:.0f} s", flush=True)
+
+
+def _analysis(session: Session, row: Analysis) -> dict[str, Any]:
+    attempt = current_attempt(session, row)
+    job = last_job(attempt)
+    stages = _stages(attempt) if attempt else {}
+    return {
+        "pipeline": row.pipeline,
+        "status": row.status,
+        "reason": row.reason,
+        "job_id": job.job_id if job else None,
+        "seconds": round(_between(attempt.created, attempt.ended), 1) if attempt else 0.0,
+        "stages": stages,
+    }
+
+
+def _stages(attempt: Attempt) -> dict[str, float]:
+    """Seconds of build, of the job from submission to its seen end, and from there to the collected assets."""
+    job = last_job(attempt)
+    stages = {"build": _between(attempt.created, attempt.built)}
+    if job is not None:
+        stages["submit"] = _between(attempt.built, job.submitted)
+        stages["job"] = _between(job.submitted, job.ended)
+        stages["collect"] = _between(job.ended, attempt.ended)
+    return {name: round(seconds, 1) for name, seconds in stages.items()}
+
+
+def _between(first: datetime | None, second: datetime | None) -> float:
+    return (second - first).total_seconds() if first and second else 0.0
