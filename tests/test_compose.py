@@ -194,6 +194,12 @@ def test_every_airflow_variable_is_an_option_of_the_installed_airflow(services: 
         assert (section, option) in options, name
 
 
+def test_every_dollar_sign_is_a_variable_with_a_default_or_escaped(checkout: Path) -> None:
+    for number, line in enumerate((checkout / "docker-compose.yaml").read_text().splitlines(), 1):
+        left = re.sub(r"\$\$|\$\{[A-Z_]+:-[^}]*\}", "", line)
+        assert "$" not in left, f"line {number}: {line}"
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash, as the images have it")
 def test_scripts_inside_the_file_are_whole(compose: dict[str, Any], services: dict[str, dict[str, Any]]) -> None:
     scripts = [services["airflow-init"]["command"][-1], compose["configs"]["condor_start"]["content"]]
