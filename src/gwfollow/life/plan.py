@@ -90,7 +90,7 @@ def _rows(event: Event) -> dict[str, _Row]:
 
 def _idle(need: Need) -> bool:
     """An optional need that nothing meets, or that nobody will run, holds nothing up; one about review or status is asked at build."""
-    return need.dynamic or need.optional and (need.needed is None or need.needed.status not in STARTABLE | IN_HAND)
+    return need.dynamic or (need.optional and (need.needed is None or need.needed.status not in STARTABLE | IN_HAND))
 
 
 def events_with_work(site: Site) -> list[str]:
