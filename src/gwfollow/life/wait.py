@@ -6,7 +6,7 @@ Only evidence ends a wait: results that were read, an exit, a removal, a hold.  
 from __future__ import annotations
 
 import enum
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -145,6 +145,9 @@ def _after_the_end(
     """The job is in no queue: the results decide, then the pipeline."""
     try:
         pipeline = pipeline_for(found.task)
+        if by_person and found.task.rescues >= pipeline.rescues:
+            # a person's word opens the pipeline's limit for one more
+            pipeline = pipeline_for(replace(found.task, rescues=pipeline.rescues - 1))
         complete = pipeline.detect_completion() if purpose == "main" else pipeline.detect_completion_processing()
     except TransientError:
         raise
