@@ -142,7 +142,7 @@ def destinations(
     return found
 
 
-def deliver_now(ledger: Ledger, settings: Settings, *, who: str, seconds: float = 5.0) -> Report | None:
+def deliver_now(ledger: Ledger, settings: Settings, *, who: str = "delivery", seconds: float = 5.0) -> Report | None:
     """Start the runs that a change just asked for, within some seconds; upkeep does what is left.
 
     Never raises: the change itself is stored.  None where the settings name no Airflow, or it could not be asked.
