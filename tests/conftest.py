@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -10,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from gwfollow.ledger.store import Ledger
 from gwfollow.sandbox.htcondor import PersonalPool
+from postgres_server import HINT, PostgresServer, binaries
 
 CHECKOUT = Path(__file__).parents[1]
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +43,50 @@ def pool() -> Iterator[PersonalPool]:
             patch.setenv(name, value)
         yield running
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A running PostgreSQL with an empty ledger in the database ``template``."""
+    found = binaries()
+    if found is None:
+        pytest.skip(HINT)
+    server = PostgresServer(found)
+    try:
+        server.psql("CREATE DATABASE template")
+        Ledger.open(server.url("template"), create=True).close()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """URL of a new PostgreSQL ledger without events."""
+    name = f"test_{next(_numbers)}"
+    postgres.psql(f"CREATE DATABASE {name} TEMPLATE template")
+    yield postgres.url(name)
+    postgres.psql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """URL of a new SQLite ledger without events."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    Ledger.open(url, create=True).close()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest) -> str:
+    """URL of a new ledger: the test runs on both databases."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    """A new ledger without events: the test runs on both databases."""
+    found = Ledger.open(ledger_url)
+    yield found
+    found.close()
