@@ -15,7 +15,9 @@ if [ "$(cat .venv/installed 2>/dev/null)" = "$stamp" ] && .venv/bin/python -c ''
 started=$(date +%s)
 say() { echo "[install $(($(date +%s) - started)) s] $*"; }
 
-good_python() { command -v "$1" >/dev/null 2>&1 && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+# the version of interpreter $1 where it is new enough, else nothing
+version_of() { "$1" -c 'import sys; sys.version_info >= (3, 11) and print(*sys.version_info[:3], sep=".")' 2>/dev/null; }
+good_python() { [ -n "$(version_of "$1")" ]; }
 
 find_python() {
     for name in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.14 /usr/bin/python3}; do
@@ -45,7 +47,8 @@ make_venv() {
 }
 
 pip=".venv/bin/python -m pip"
-if ! good_python .venv/bin/python || ! grep -qF "$PWD/.venv" .venv/bin/activate; then
+same_python() { [ -z "${PYTHON:-}" ] || [ "$(version_of .venv/bin/python)" = "$(version_of "$python")" ]; }
+if ! good_python .venv/bin/python || ! grep -qF "$PWD/.venv" .venv/bin/activate || ! same_python; then
     say "making .venv with $("$python" --version) ($python)"
     make_venv
 fi
@@ -57,7 +60,7 @@ export PIP_USER=0 # some machines install for the user by default, which pip ref
 sed -n '/^uv==/,/^ *#/{/^ *#/d;p}' requirements.lock >"$uv_pin"
 if [ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$(sed -n 's/^uv==\([^ ]*\).*/\1/p' "$uv_pin")" ]; then
     say "getting $(sed -n 's/^\(uv==[^ ]*\).*/\1/p' "$uv_pin")"
-    $pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r "$uv_pin"
+    $pip install -qq --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r "$uv_pin"
 fi
 
 settings_of=${pip%% *}
