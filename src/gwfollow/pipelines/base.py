@@ -205,6 +205,7 @@ __all__ = [
     "Assets",
     "Dag",
     "Job",
+    "JobStatus",
     "NeededAnalysis",
     "Pipeline",
     "Progress",

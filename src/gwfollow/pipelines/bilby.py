@@ -104,7 +104,9 @@ class Bilby(Pipeline):
         if done.returncode:
             said = tail(log, 200)
             reason = bilby_logs.last_error(said) or (said.strip().splitlines() or ["it said nothing"])[-1]
-            raise PipelineError(f"bilby_pipe refused the configuration (exit code {done.returncode}): {reason.strip()}; see {log}")
+            raise PipelineError(
+                f"bilby_pipe refused the configuration (exit code {done.returncode}): {reason.strip()}; see {log}"
+            )
 
     def _check_build(self) -> None:
         """bilby_pipe ends with 0 for options that it does not know, so what it made is looked at."""
@@ -112,7 +114,9 @@ class Bilby(Pipeline):
             raise PipelineError(f"bilby_pipe wrote no {self.complete_ini.name}; see {self.task.folder / BUILD_LOG}")
         unknown = sorted(set(read_ini(self.ini)) - set(read_ini(self.complete_ini)))
         if unknown:
-            raise PipelineError(f"bilby_pipe does not know the option{'s' * (len(unknown) > 1)} {', '.join(unknown)} of {self.ini}")
+            raise PipelineError(
+                f"bilby_pipe does not know the option{'s' * (len(unknown) > 1)} {', '.join(unknown)} of {self.ini}"
+            )
         check_dag(self.dag, self.task.folder)
         if not self.script.is_file():
             raise PipelineError(f"bilby_pipe wrote no {self.script.name}; see {self.task.folder / BUILD_LOG}")
@@ -143,7 +147,9 @@ class Bilby(Pipeline):
         slowest = min(running, key=lambda progress: progress.fraction or 0.0)
         if len(running) == 1 and len(found) == 1:
             return slowest
-        return Progress(slowest.fraction, f"{len(running)} of {len(found)} chains sample; the slowest: {slowest.text}", slowest.values)
+        return Progress(
+            slowest.fraction, f"{len(running)} of {len(found)} chains sample; the slowest: {slowest.text}", slowest.values
+        )
 
     def collect_logs(self) -> Mapping[Path, str]:
         folder = self.task.folder
@@ -272,7 +278,10 @@ def read_ini(path: Path) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    if text.startswith("{") and (plain := re.sub(r"([{,]\s*)([A-Za-z]\w*)\s*:\s*([^'\"{\[,}\s][^,}]*)", r"\1'\2': '\3'", text)) != text:
+    if (
+        text.startswith("{")
+        and (plain := re.sub(r"([{,]\s*)([A-Za-z]\w*)\s*:\s*([^'\"{\[,}\s][^,}]*)", r"\1'\2': '\3'", text)) != text
+    ):
         try:  # bilby_pipe's dictionaries of unquoted words: {H1: /a/file, L1: /b/file}
             return {key: _value(value) if isinstance(value, str) else value for key, value in ast.literal_eval(plain).items()}
         except (ValueError, SyntaxError):

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from gwfollow.errors import InputError
@@ -113,7 +112,9 @@ def gather(task: Task, label: str) -> BilbyInputs:
         prior_dict=bilby_priors.prior_dict(priors, sky_frame=task.get("likelihood.reference frame", "sky") == "sky"),
         default_prior=default_prior,
         time_width=bilby_priors.time_width(priors),
-        approximant=_word(task.get("waveform.approximant"), "waveform.approximant", "the name of a waveform, such as IMRPhenomXPHM"),
+        approximant=_word(
+            task.get("waveform.approximant"), "waveform.approximant", "the name of a waveform, such as IMRPhenomXPHM"
+        ),
         reference_frequency=_reference_frequency(task),
         accounting=_accounting(task, scheduler),
         accounting_user=task.resources.accounting_user,
@@ -123,7 +124,9 @@ def gather(task: Task, label: str) -> BilbyInputs:
         disk_gb=round(task.resources.disk_mb / 1024, 3),
         environment=_environment(task, scheduler),
         sampler_kwargs=task.get("sampler.sampler kwargs", {}),
-        additional_files=[str(inputs.existing(path, "scheduler.additional files")) for path in scheduler.get("additional files") or ()],
+        additional_files=[
+            str(inputs.existing(path, "scheduler.additional files")) for path in scheduler.get("additional files") or ()
+        ],
     )
 
 
@@ -170,7 +173,9 @@ def _maximum_frequency(task: Task) -> dict[str, float]:
     for ifo, frequency in found.items():
         if frequency > nyquist:
             raise InputError(
-                f"likelihood.maximum frequency.{ifo}", frequency, f"at most half the sample rate, {nyquist:g} Hz, to be in the data"
+                f"likelihood.maximum frequency.{ifo}",
+                frequency,
+                f"at most half the sample rate, {nyquist:g} Hz, to be in the data",
             )
     return found
 
@@ -203,9 +208,13 @@ def _likelihood(task: Task) -> tuple[str, str]:
 
     bilby_pipe looks at the name only when the job runs, so it is looked up here.
     """
-    kind = _word(task.get("likelihood.type", "GravitationalWaveTransient"), "likelihood.type", "the name of a likelihood of bilby")
+    kind = _word(
+        task.get("likelihood.type", "GravitationalWaveTransient"), "likelihood.type", "the name of a likelihood of bilby"
+    )
     if kind not in _LIKELIHOODS and not ("." in kind and _importable(kind)):
-        raise InputError("likelihood.type", kind, f"one of {', '.join(_LIKELIHOODS)}, or a class that can be imported, with its module")
+        raise InputError(
+            "likelihood.type", kind, f"one of {', '.join(_LIKELIHOODS)}, or a class that can be imported, with its module"
+        )
     model = (
         task.get("likelihood.frequency domain source model")
         or task.get("waveform.frequency domain source model")
@@ -226,7 +235,9 @@ def _accounting(task: Task, scheduler: Mapping[str, Any]) -> str:
     group = task.resources.accounting_group or scheduler.get("accounting group") or NO_ACCOUNTING
     group = _word(group, "scheduler.accounting group", "the name of an accounting group")
     if "." not in group:
-        raise InputError("scheduler.accounting group", group, "a group with a dot in it, as bilby_pipe insists: ligo.dev.o4.cbc.pe.bilby")
+        raise InputError(
+            "scheduler.accounting group", group, "a group with a dot in it, as bilby_pipe insists: ligo.dev.o4.cbc.pe.bilby"
+        )
     return group
 
 
@@ -248,6 +259,8 @@ def _environment(task: Task, scheduler: Mapping[str, Any]) -> dict[str, str | in
         raise InputError("scheduler.environment variables", asked, "a mapping from name to value")
     for name, value in (dict(task.resources.environment) | dict(asked)).items():
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)) or not re.fullmatch(r"[A-Za-z0-9_./+-]*", str(value)):
-            raise InputError(f"scheduler.environment variables.{name}", value, "a name and a value without spaces, quotes, colons or commas")
+            raise InputError(
+                f"scheduler.environment variables.{name}", value, "a name and a value without spaces, quotes, colons or commas"
+            )
         usual[str(name)] = value if isinstance(value, int) else str(value)
     return usual

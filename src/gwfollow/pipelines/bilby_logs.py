@@ -22,7 +22,9 @@ _VALUES = {
 #: bilby exits so after a checkpoint and its job is started again
 _CHECKPOINT = re.compile(r"SystemExit: 77|checkpoint and exit|Run interrupted by (?:signal|alarm)")
 _RAISED = re.compile(r"^(?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning)?: .+|^[\w-]+: error: .+")
-_SHADOW = re.compile(r"Job was held|memory usage exceeded|Job disconnected|cannot allocate|MemoryError|No space left", re.IGNORECASE)
+_SHADOW = re.compile(
+    r"Job was held|memory usage exceeded|Job disconnected|cannot allocate|MemoryError|No space left", re.IGNORECASE
+)
 
 
 def sampling_progress(text: str, nlive: float | None) -> Progress | None:

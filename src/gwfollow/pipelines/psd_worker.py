@@ -53,7 +53,11 @@ def read_strain(files: list[str], kind: str, channel: str | None, ifo: str) -> A
     pieces = TimeSeriesList()
     for file in files:
         try:
-            piece = TimeSeries.read(file, format="hdf5.gwosc") if kind == "hdf5.gwosc" else TimeSeries.read(file, channel, format="gwf")
+            piece = (
+                TimeSeries.read(file, format="hdf5.gwosc")
+                if kind == "hdf5.gwosc"
+                else TimeSeries.read(file, channel, format="gwf")
+            )
         except Exception as error:  # every reader has errors of its own; all mean the same here
             raise PipelineError(f"{ifo}: {file} cannot be read: {type(error).__name__}: {error}") from error
         pieces.append(piece)
@@ -79,7 +83,9 @@ def estimate(strain: Any, event_start: float, event_end: float, length: float, i
             sides.append((segments, side))
     total = sum(segments for segments, _ in sides)
     if not total:
-        raise PipelineError(f"{ifo}: no {length:g} s of strain outside GPS {event_start:.3f} to {event_end:.3f} (has {start:g} to {end:g})")
+        raise PipelineError(
+            f"{ifo}: no {length:g} s of strain outside GPS {event_start:.3f} to {event_end:.3f} (has {start:g} to {end:g})"
+        )
     power = sum(segments * side.value for segments, side in sides) / total
     return sides[0][1].frequencies.value, power, total
 

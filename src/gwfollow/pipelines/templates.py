@@ -45,8 +45,8 @@ class Missing(ChainableUndefined):
             raise AttributeError(name)
         return self[name]
 
-    def __getitem__(self, key: object) -> Missing:
-        return Missing(name=f"{self._undefined_name}.{key}")
+    def __getitem__(self, *key: Any) -> Missing:  # type: ignore[override]  # the parent's is declared to never return
+        return Missing(name=".".join(str(part) for part in (self._undefined_name, *key)))
 
     def __contains__(self, item: object) -> bool:
         return False

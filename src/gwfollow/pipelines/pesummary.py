@@ -1,0 +1,289 @@
+"""The pipeline ``pesummary``: result pages and one metafile from the samples of all analyses that it needs.
+
+Keys of the document, under ``pesummary`` (or asimov's ``postprocessing.pesummary``):
+
+``mode``                      ``quick`` (summarypageslw, a few parameters, no derived ones) or ``full`` (summarypages); quick where unsaid
+``parameters``                what the quick pages show, where the samples have it
+``samples``                   number of samples that the quick pages use (400)
+``cosmology``, ``redshift``   of the conversion to the source frame (full)
+``evolve spins``              ``forwards`` (full)
+``skymap samples``            a sky map by ligo.skymap from so many samples (full, where ligo.skymap is installed)
+``multiprocess``              processes for the plots
+``regenerate posteriors``     derived parameters to compute again (full)
+``calculate``                 ``precessing snr`` (full)
+
+The pages load bootstrap, jquery and fonts from the network: without it they read well but look plain.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gwfollow.errors import InputError, PipelineError
+from gwfollow.pipelines import bilby_results
+from gwfollow.pipelines.base import AssetFile, Assets, Job, JobStatus, NeededAnalysis, Pipeline
+from gwfollow.pipelines.bilby import read_ini
+from gwfollow.pipelines.bilby_logs import last_error
+from gwfollow.pipelines.files import builder_environment, program, tail, tails, write_text
+
+JOB = "pesummary"
+QUICK_PARAMETERS = (
+    "chirp_mass",
+    "mass_ratio",
+    "mass_1",
+    "mass_2",
+    "luminosity_distance",
+    "theta_jn",
+    "ra",
+    "dec",
+    "geocent_time",
+    "chi_eff",
+)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """One analysis in the summary, and the files that go with its samples."""
+
+    label: str
+    samples: Path
+    config: Path | None
+    psds: Mapping[str, Path]
+    calibration: Mapping[str, Path]
+    settings: Mapping[str, Any]  # of its configuration
+
+
+class PESummary(Pipeline):
+    """Result pages by PESummary."""
+
+    name = "pesummary"
+    available_outputs = ("pages", "metafile")
+    required_inputs = ("samples",)
+
+    @property
+    def webdir(self) -> Path:
+        return self.task.folder / "pages"
+
+    @property
+    def metafile(self) -> Path:
+        return self.webdir / "samples" / "posterior_samples.h5"
+
+    def before_config(self, dryrun: bool = False) -> None:
+        self._inputs()
+        self._mode()
+
+    def before_build(self, dryrun: bool = False) -> None:
+        """PESummary lists the packages of its environment with pip, and stops where it cannot."""
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "--version"], capture_output=True, text=True, timeout=120, check=False
+        )
+        if done.returncode:
+            raise PipelineError(
+                f"PESummary needs pip in its environment, and `{sys.executable} -m pip` fails: "
+                f"{(done.stderr.strip().splitlines() or ['no reason given'])[-1]}; install pip there"
+            )
+
+    def build_dag(self, user: str | None = None, dryrun: bool = False) -> Mapping[str, Path]:
+        found = self._inputs()
+        command = write_text(self.task.folder / "pesummary.args", "\n".join(self._arguments(found)) + "\n")
+        read = {"command": command}
+        for one in found:
+            read[f"samples {one.label}"] = one.samples
+            read |= {f"psd {one.label} {ifo}": path for ifo, path in one.psds.items()}
+        return read
+
+    def submit_dag(self, dryrun: bool = False) -> Job:
+        command = self.task.folder / "pesummary.args"
+        try:
+            arguments = tuple(command.read_text().splitlines())
+        except OSError as error:
+            raise PipelineError(f"the analysis is not built: {error}") from error
+        executable = program("summarypages" if self._mode() == "full" else "summarypageslw")
+        environment = {"MPLCONFIGDIR": str(self.task.folder / "matplotlib"), "OMP_NUM_THREADS": "1"}
+        environment |= {"PATH": builder_environment(executable)["PATH"]}
+        resources = replace(self.task.resources, environment={**environment, **self.task.resources.environment})
+        return Job(executable, arguments, self.task.folder, JOB, resources)
+
+    def detect_completion(self) -> bool:
+        try:
+            self.check()
+        except PipelineError as error:
+            self.logger.info("not complete: %s", error)
+            return False
+        return True
+
+    def check(self) -> None:
+        """Home page there; metafile opened, with samples for every label.  Raises `PipelineError`."""
+        home = self.webdir / "home.html"
+        if not home.is_file() or "</html>" not in home.read_text(errors="replace"):
+            raise PipelineError(f"{home} is not there or not whole")
+        read_metafile(self.metafile, [one.label for one in self._inputs()])
+
+    def collect_assets(self) -> Assets:
+        self.check()
+        return {"pages": {"": AssetFile(self.webdir / "home.html")}, "metafile": {"": AssetFile(self.metafile)}}
+
+    def store_results(self) -> Mapping[str, Path]:
+        return {"posterior_samples.h5": self.metafile, "home.html": self.webdir / "home.html"}
+
+    def collect_logs(self) -> Mapping[Path, str]:
+        return tails([self.task.folder / f"{JOB}.out", self.task.folder / f"{JOB}.err"])
+
+    def failure_reason(self, status: JobStatus) -> str:
+        said = last_error(tail(self.task.folder / f"{JOB}.err", 200))
+        if said:
+            return f"{said}; {status.describe()}"
+        try:
+            self.check()
+        except (PipelineError, InputError) as error:
+            return f"{error}; {status.describe()}"
+        return super().failure_reason(status)
+
+    # ---- the command ---------------------------------------------------------------------------------------------------
+    def _setting(self, key: str, default: Any = None) -> Any:
+        for section in ("pesummary", "postprocessing.pesummary"):
+            value = self.task.get(f"{section}.{key}")
+            if value is not None:
+                return value
+        return default
+
+    def _mode(self) -> str:
+        mode = self._setting("mode", "quick")
+        if mode not in {"quick", "full"}:
+            raise InputError("pesummary.mode", mode, "quick or full")
+        return str(mode)
+
+    def _whole(self, key: str, default: int) -> str:
+        value = self._setting(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InputError(f"pesummary.{key}", value, "a whole number of at least 1")
+        return str(value)
+
+    def _words(self, key: str, default: tuple[str, ...] = ()) -> list[str]:
+        value = self._setting(key, list(default))
+        values = [value] if isinstance(value, str) else list(value)
+        for index, word in enumerate(values):
+            if not isinstance(word, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", word):
+                raise InputError(f"pesummary.{key}[{index}]", word, "a name of letters, digits and '_'")
+        return values
+
+    def _inputs(self) -> list[Samples]:
+        """Every set of samples among what the analysis needs.  Raises `InputError` where there is none."""
+        psds = {ifo: file.path for ifo, file in self.task.take("psds").items()}
+        found = []
+        for other in self.task.needed:
+            for label, file in other.assets.get("samples", {}).items():
+                name = f"{other.name}-{label}" if label else other.name
+                found.append(_samples(re.sub(r"[^A-Za-z0-9_.-]", "_", name), other, file.path, psds))
+        if not found:
+            names = ", ".join(other.name for other in self.task.needed) or "nothing"
+            raise InputError("needs", names, "at least one analysis that has made samples")
+        return found
+
+    def _arguments(self, found: list[Samples]) -> list[str]:
+        arguments = ["--webdir", str(self.webdir), "--gw", "--labels", *(one.label for one in found)]
+        arguments += ["--samples", *(str(one.samples) for one in found)]
+        if all(one.config for one in found):
+            arguments += ["--config", *(str(one.config) for one in found)]
+        approximants = [one.settings.get("waveform-approximant") for one in found]
+        if all(approximants):
+            arguments += ["--approximant", *(str(name) for name in approximants)]
+        arguments += _files(found)
+        arguments += ["--multi_process", self._whole("multiprocess", 1)]
+        return arguments + (self._quick(found) if self._mode() == "quick" else self._full(found))
+
+    def _quick(self, found: list[Samples]) -> list[str]:
+        names = self._words("parameters", QUICK_PARAMETERS)
+        columns = [set(bilby_results.read(one.samples).posterior) for one in found]
+        shown = [name for name in names if all(name in have for have in columns)]
+        if not shown:
+            raise InputError("pesummary.parameters", names, "a parameter that every set of samples has")
+        plain = ["--no_ligo_skymap", "--disable_interactive", "--disable_expert", "--disable_corner", "--no_conversion"]
+        return [*plain, "--nsamples", self._whole("samples", 400), "--parameters", *shown]
+
+    def _full(self, found: list[Samples]) -> list[str]:
+        arguments = []
+        for option, setting in (("--f_low", "minimum-frequency"), ("--f_ref", "reference-frequency")):
+            values = [_lowest(one.settings.get(setting)) for one in found]
+            if all(value is not None for value in values):
+                arguments += [option, *(f"{value:g}" for value in values)]
+        for option, key in (("--cosmology", "cosmology"), ("--redshift_method", "redshift")):
+            if words := self._words(key):
+                arguments += [option, words[0]]
+        if self._setting("evolve spins") == "forwards":
+            arguments += ["--evolve_spins_forwards"]
+        if names := self._words("regenerate posteriors"):
+            arguments += ["--regenerate", *names]
+        if "precessing snr" in (self._setting("calculate") or ()):
+            arguments += ["--calculate_precessing_snr"]
+        if self._setting("skymap samples") is not None and importlib.util.find_spec("ligo.skymap") is not None:
+            return [*arguments, "--nsamples_for_skymap", self._whole("skymap samples", 2000)]
+        return [*arguments, "--no_ligo_skymap"]
+
+
+def read_metafile(path: Path, labels: list[str]) -> dict[str, int]:
+    """Open PESummary's metafile: label -> number of samples.
+
+    Raises `PipelineError` where it cannot be opened, lacks one of the labels, or has no samples under one.
+    """
+    import h5py
+
+    if not path.is_file() or path.stat().st_size == 0:
+        raise PipelineError(f"{path} is empty or not there")
+    sizes = {}
+    try:
+        with h5py.File(path, "r") as file:
+            for label in labels:
+                if label not in file or "posterior_samples" not in file[label]:
+                    raise PipelineError(f"{path} has no samples of {label}")
+                sizes[label] = len(file[label]["posterior_samples"][()])
+    except PipelineError:
+        raise
+    except Exception as error:  # h5py has many ways to say that a file is cut off
+        raise PipelineError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
+    for label, size in sizes.items():
+        if not size:
+            raise PipelineError(f"{path}: the samples of {label} are empty")
+    return sizes
+
+
+def _samples(label: str, other: NeededAnalysis, samples: Path, psds: Mapping[str, Path]) -> Samples:
+    """The samples with their configuration; PSDs and calibration as that says, else the PSDs among what is needed."""
+    config = other.assets.get("config", {}).get("")
+    settings = read_ini(config.path) if config is not None else {}
+    return Samples(
+        label=label,
+        samples=samples,
+        config=config.path if config is not None else None,
+        psds=_paths(settings.get("psd-dict")) or dict(psds),
+        calibration=_paths(settings.get("spline-calibration-envelope-dict")),
+        settings=settings,
+    )
+
+
+def _paths(given: Any) -> dict[str, Path]:
+    return {ifo: Path(path) for ifo, path in given.items()} if isinstance(given, Mapping) else {}
+
+
+def _files(found: list[Samples]) -> list[str]:
+    """``--psd`` and ``--calibration``; by label where there are several sets of samples."""
+    arguments = []
+    for one in found:
+        prefix = f"--{one.label}_" if len(found) > 1 else "--"
+        for option, files in (("psd", one.psds), ("calibration", one.calibration)):
+            if files:
+                arguments += [f"{prefix}{option}", *(f"{ifo}:{path}" for ifo, path in files.items())]
+    return arguments
+
+
+def _lowest(value: Any) -> float | None:
+    values = list(value.values()) if isinstance(value, Mapping) else [value]
+    numbers = [float(one) for one in values if isinstance(one, int | float) and not isinstance(one, bool)]
+    return min(numbers, default=None)
