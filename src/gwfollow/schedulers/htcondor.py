@@ -14,12 +14,12 @@ from typing import Any
 
 from gwfollow.errors import InputError
 from gwfollow.schedulers.base import Dag, JobState, JobStatus, Logs, Scheduler, Submission, Work
+from gwfollow.schedulers.checks import check
 from gwfollow.schedulers.condor_ads import HELD, SUBMITTED_ON_HOLD, ended, from_events, in_queue, job_id
 from gwfollow.schedulers.condor_client import CondorClient
 from gwfollow.schedulers.condor_description import (
     KEY,
     STAGED,
-    check,
     classad_string,
     common_description,
     event_log,
