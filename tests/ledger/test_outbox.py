@@ -49,7 +49,7 @@ class Clock:
     """An hour passes when the test says so."""
 
     def __init__(self) -> None:
-        self.time = datetime.now(UTC)
+        self.time = datetime.now(UTC) + timedelta(minutes=1)
 
     def __call__(self) -> datetime:
         return self.time
