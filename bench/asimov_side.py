@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from blueprints import analysis, blueprint, write
+from blueprints import all_analyses, all_events, analysis, write
 from measure import Cost, expect, run
 
 STUB = Path(__file__).with_name("stub")
@@ -36,10 +36,16 @@ class Asimov:
     def help(self) -> Cost:
         return self._run("--help")[0]
 
-    def apply(self) -> Cost:
-        file = write(self.folder / "all.yaml", blueprint(self.events, self.analyses))
+    def apply_events(self) -> Cost:
+        file = write(self.folder / "events.yaml", all_events(self.events))
         cost, output = self._run("apply", "-f", str(file))
-        expect(output.count("Successfully applied"), self.total, "asimov applied")
+        expect(output.count("Successfully added"), self.events, "events that asimov applied")
+        return cost
+
+    def apply_analyses(self) -> Cost:
+        file = write(self.folder / "analyses.yaml", all_analyses(self.events, self.analyses))
+        cost, output = self._run("apply", "-f", str(file))
+        expect(output.count("Successfully applied"), self.total, "analyses that asimov applied")
         return cost
 
     def one_more(self, name: str) -> Cost:

@@ -51,13 +51,15 @@ def compare(programs: Path, work: Path, events: int, build_events: int, repeats:
 
     total = events * ANALYSES
     row("--help", lambda _: theirs.help(), lambda _: ours.help(), repeats)
-    row(f"apply {events} events x {ANALYSES}", lambda _: theirs.apply(), lambda _: ours.apply())
+    row(f"apply {events} events", lambda _: theirs.apply_events(), lambda _: ours.apply_events())
+    row(f"apply {total} analyses", lambda _: theirs.apply_analyses(), lambda _: ours.apply_analyses())
     row(f"status of {total} analyses", lambda _: theirs.status(total), lambda _: ours.status(total), repeats)
 
     few_theirs = Asimov(programs, work / "asimov-few", build_events, ANALYSES)
     few_ours = GWFollow(work / "gwfollow-few", build_events, ANALYSES)
     few = build_events * ANALYSES
-    row(f"apply {build_events} events x {ANALYSES}", lambda _: few_theirs.apply(), lambda _: few_ours.apply())
+    row(f"apply {build_events} events", lambda _: few_theirs.apply_events(), lambda _: few_ours.apply_events())
+    row(f"apply {few} analyses", lambda _: few_theirs.apply_analyses(), lambda _: few_ours.apply_analyses())
     row(f"build {few}", lambda _: few_theirs.build(), lambda _: few_ours.build())
     row(f"submit {few}", lambda _: few_theirs.submit(), lambda _: few_ours.submit())
 

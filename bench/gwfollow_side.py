@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from blueprints import PIPELINE, analysis, blueprint, write
+from blueprints import PIPELINE, all_analyses, all_events, analysis, write
 from measure import Cost, expect, run
 
 HERE = Path(__file__).parent
@@ -38,10 +38,14 @@ class GWFollow:
     def help(self) -> Cost:
         return self._command("--help")[0]
 
-    def apply(self) -> Cost:
-        file = write(self.folder / "all.yaml", blueprint(self.events, self.analyses))
+    def apply_events(self) -> Cost:
+        file = write(self.folder / "events.yaml", all_events(self.events))
+        return self._command("apply", "-f", str(file))[0]
+
+    def apply_analyses(self) -> Cost:
+        file = write(self.folder / "analyses.yaml", all_analyses(self.events, self.analyses))
         cost, _ = self._command("apply", "-f", str(file))
-        expect(self._analyses(), self.total, "gwfollow applied")
+        expect(self._analyses(), self.total, "analyses that gwfollow applied")
         return cost
 
     def one_more(self, name: str) -> Cost:
