@@ -4,7 +4,8 @@ The document has asimov's keys; `bilby_inputs` reads and checks them, ``include/
 names as ``template``) puts them into bilby_pipe's configuration.  With the scheduler ``htcondor`` the DAG is submitted, with any
 other the shell script that bilby_pipe writes beside it.
 
-All paths in the DAG are relative to the attempt's folder, which is its working folder.
+All paths in the DAG are relative to the attempt's folder, which is its working folder; what bilby_pipe makes is in ``run`` there
+(it refuses to work in its working folder itself).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from gwfollow.schedulers.base import JobState
 
 BUILD_SECONDS = 900
 BUILD_LOG = "build.log"
+RUN = "run"
 
 
 class Bilby(Pipeline):
@@ -43,6 +45,11 @@ class Bilby(Pipeline):
         return label
 
     @property
+    def run(self) -> Path:
+        """Where bilby_pipe and its jobs write."""
+        return self.task.folder / RUN
+
+    @property
     def ini(self) -> Path:
         """The configuration that gwfollow renders."""
         return self.task.folder / f"{self.label}.ini"
@@ -50,15 +57,15 @@ class Bilby(Pipeline):
     @property
     def complete_ini(self) -> Path:
         """The configuration with every option, that bilby_pipe writes and its jobs read."""
-        return self.task.folder / f"{self.label}_config_complete.ini"
+        return self.run / f"{self.label}_config_complete.ini"
 
     @property
     def dag(self) -> Path:
-        return self.task.folder / "submit" / f"dag_{self.label}.submit"
+        return self.run / "submit" / f"dag_{self.label}.submit"
 
     @property
     def script(self) -> Path:
-        return self.task.folder / "submit" / f"bash_{self.label}.sh"
+        return self.run / "submit" / f"bash_{self.label}.sh"
 
     # ---- build ---------------------------------------------------------------------------------------------------------
     def before_config(self, dryrun: bool = False) -> None:
@@ -85,7 +92,7 @@ class Bilby(Pipeline):
 
     def _run_builder(self) -> None:
         builder = program(str(self.task.get("executable") or "bilby_pipe"))
-        command = [str(builder), str(self.ini.name), "--label", self.label, "--outdir", "."]
+        command = [str(builder), str(self.ini.name), "--label", self.label, "--outdir", RUN]
         log = self.task.folder / BUILD_LOG
         with log.open("wb") as output:
             try:
@@ -139,10 +146,10 @@ class Bilby(Pipeline):
     # ---- while it runs -------------------------------------------------------------------------------------------------
     def check_progress(self) -> Progress:
         nlive = self._nlive()
-        found = [bilby_logs.sampling_progress(tail(path), nlive) for path in bilby_logs.analysis_outputs(self.task.folder)]
+        found = [bilby_logs.sampling_progress(tail(path), nlive) for path in bilby_logs.analysis_outputs(self.task.folder, self.run)]
         running = [progress for progress in found if progress is not None]
         if not running:
-            generated = any(self.task.folder.glob("data/*_data_dump.pickle"))
+            generated = any(self.run.glob("data/*_data_dump.pickle"))
             return Progress(0.0, "sampling starts" if generated else "data generation")
         slowest = min(running, key=lambda progress: progress.fraction or 0.0)
         if len(running) == 1 and len(found) == 1:
@@ -155,7 +162,7 @@ class Bilby(Pipeline):
         folder = self.task.folder
         found = [folder / BUILD_LOG, folder / "bilby.out", folder / "bilby.err"]
         for pattern in ("submit/*.dagman.out", "log_data_generation/*.err", "log_data_analysis/*.err", "log_data_analysis/*.out"):
-            found += folder.glob(pattern)
+            found += self.run.glob(pattern)
         return tails(found)
 
     # ---- the end -------------------------------------------------------------------------------------------------------
@@ -169,7 +176,7 @@ class Bilby(Pipeline):
 
     def results(self) -> list[bilby_results.Result]:
         """The final results, opened and checked.  Raises `PipelineError` where there is none or one is not whole."""
-        folder = self.task.folder / "final_result"
+        folder = self.run / "final_result"
         files = sorted(path for suffix in ("hdf5", "json") for path in folder.glob(f"*_result.{suffix}"))
         if not files:
             raise PipelineError(f"no result in {folder}")
@@ -187,7 +194,7 @@ class Bilby(Pipeline):
         return {result.path.name: result.path for result in self.results()} | {self.ini.name: self.ini}
 
     def failure_reason(self, status: JobStatus) -> str:
-        said = bilby_logs.why_failed(self.task.folder)
+        said = bilby_logs.why_failed(self.task.folder, self.run)
         if said:
             return f"{said}; {status.describe()}"
         try:
@@ -214,7 +221,7 @@ class Bilby(Pipeline):
 
     def clean(self) -> None:
         for pattern in ("result/*_resume.pickle", "result/*_dynesty.pickle", "result/*_checkpoint*.png"):
-            for path in self.task.folder.glob(pattern):
+            for path in self.run.glob(pattern):
                 path.unlink(missing_ok=True)
         shutil.rmtree(self.task.folder / "matplotlib", ignore_errors=True)
 

@@ -49,21 +49,21 @@ def sampling_progress(text: str, nlive: float | None) -> Progress | None:
     return None
 
 
-def analysis_outputs(folder: Path) -> list[Path]:
+def analysis_outputs(folder: Path, run: Path) -> list[Path]:
     """Files that hold dynesty's progress: of the DAG's analysis nodes, or of the one local job."""
-    nodes = [path for path in folder.glob("log_data_analysis/*_analysis_*.out") if "_final_result" not in path.name]
+    nodes = [path for path in run.glob("log_data_analysis/*_analysis_*.out") if "_final_result" not in path.name]
     return sorted(nodes) or [path for path in (folder / "bilby.out", folder / "bilby.err") if path.is_file()]
 
 
-def why_failed(folder: Path) -> str | None:
+def why_failed(folder: Path, run: Path) -> str | None:
     """The reason in bilby's own words, from the node that wrote last; None where the logs give none."""
-    errors = list(folder.glob("log_data_generation/*.err")) + list(folder.glob("log_data_analysis/*.err"))
+    errors = list(run.glob("log_data_generation/*.err")) + list(run.glob("log_data_analysis/*.err"))
     errors += [path for path in (folder / "bilby.err",) if path.is_file()]
     for path in sorted(errors, key=lambda file: file.stat().st_mtime, reverse=True):
         said = last_error(tail(path, 200))
         if said:
             return f"{said} ({path.relative_to(folder)})"
-    return _dagman_reason(folder)
+    return _dagman_reason(folder, run)
 
 
 def last_error(text: str) -> str | None:
@@ -77,8 +77,8 @@ def last_error(text: str) -> str | None:
     return None
 
 
-def _dagman_reason(folder: Path) -> str | None:
-    for path in sorted(folder.glob("submit/*.dagman.out")):
+def _dagman_reason(folder: Path, run: Path) -> str | None:
+    for path in sorted(run.glob("submit/*.dagman.out")):
         lines = tail(path, 400).splitlines()
         for pattern in (_SHADOW, re.compile(r"ERROR: |Aborting DAG|failed with status|Node return val: [^0]")):
             for line in reversed(lines):
