@@ -80,6 +80,7 @@ def serve(folder: Path, port: int = 0, *, faults: bool = False) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        timeout_graceful_shutdown=1,  # clients keep their connections open
         ssl_certfile=credentials.server,
         ssl_ca_certs=str(credentials.ca),
         ssl_cert_reqs=ssl.CERT_OPTIONAL,
