@@ -7,9 +7,11 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,6 +150,24 @@ def test_everything_locked_has_a_hash(checkout: Path) -> None:
     assert len(pins) > 100
     for pin in pins:
         assert "--hash=sha256:" in pin, pin.split("\n")[0]
+
+
+@pytest.mark.slow
+def test_the_wheel_has_every_file_of_the_package(tracked: list[Path], checkout: Path, tmp_path: Path) -> None:
+    """``pip install gwfollow`` must give what a checkout gives: pages, templates, migrations, configurations."""
+    source = tmp_path / "source"
+    for file in tracked:
+        copy = source / file.relative_to(checkout)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, source]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("gwfollow-*.whl")
+    packed = {name.split(".data/data/share/gwfollow/")[-1] for name in zipfile.ZipFile(wheel).namelist()}
+    names = {file.relative_to(checkout).as_posix() for file in tracked}
+    wanted = {n.removeprefix("src/") for n in names if n.startswith("src/gwfollow/")}
+    wanted |= {n.removeprefix("include/") for n in names if n.startswith("include/configs/") and not n.endswith(".gitkeep")}
+    assert wanted - packed == set()
 
 
 def test_this_environment_is_the_lock(checkout: Path) -> None:
