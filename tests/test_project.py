@@ -66,6 +66,13 @@ def imports(tree: ast.AST) -> set[str]:
     return found
 
 
+def every_import(tree: ast.AST) -> set[str]:
+    """Dotted names of all that is imported, at module level or later."""
+    return set().union(
+        *(imports(ast.Module([node], [])) for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+    )
+
+
 def test_both_commands_are_in_the_readme(checkout: Path) -> None:
     readme = (checkout / "README.md").read_text()
     assert "make demo" in readme
@@ -101,10 +108,20 @@ def test_the_domain_does_not_import_airflow(tracked: list[Path], checkout: Path)
     for name, file in modules(tracked, checkout, "src"):
         if name.startswith("src/gwfollow/provider/"):
             continue
-        every = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)]
-        for node in every:
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-            assert not [n for n in names if n.split(".")[0] == "airflow"], f"{name}:{node.lineno}"
+        assert not {m for m in every_import(ast.parse(file.read_text())) if m.split(".")[0] == "airflow"}, name
+
+
+def test_everything_imported_is_asked_for(tracked: list[Path], checkout: Path, project: dict[str, Any]) -> None:
+    """A package that is only there because another one brings it may go with that one's next release."""
+    extras = project["project"]["optional-dependencies"].values()
+    asked = {canonicalize_name(Requirement(r).name) for group in [project["project"]["dependencies"], *extras] for r in group}
+    providers = importlib.metadata.packages_distributions()
+    # part of what brings it by design, or the project's own
+    own = set(sys.stdlib_module_names) | {"gwfollow", "pe_operators", "sensors", "pydantic_core", "starlette", "airflow"}
+    for name, file in modules(tracked, checkout, "src", "plugins", "dags"):
+        for top in {module.split(".")[0] for module in every_import(ast.parse(file.read_text()))} - own:
+            distributions = {canonicalize_name(d) for d in providers.get(top, [top])}
+            assert distributions & asked, f"{name} imports {top}, which pyproject.toml does not name"
 
 
 def test_nothing_heavy_is_imported_by_what_airflow_parses(tracked: list[Path], checkout: Path) -> None:
