@@ -78,6 +78,7 @@ class _Application:
     def __init__(self, change: Change, update: bool) -> None:
         self.change, self.update = change, update
         self.report = Report()
+        self.configuration = change.session.get(Configuration, PROJECT)
         self.events: dict[str, Event] = {}
         self.analyses: dict[tuple[str, str], Analysis] = {}
         #: event -> names of its analyses that are new or changed
@@ -109,11 +110,11 @@ class _Application:
 
     # ---- the three kinds -----------------------------------------------------------------------------------------------
     def _configuration(self, blueprint: Blueprint) -> None:
-        row = self.change.session.get(Configuration, PROJECT)
-        verdict = "changed" if row is not None else "added"
+        row, verdict = self.configuration, "changed"
         if row is None:
-            row = Configuration(name=PROJECT, document={})
+            self.configuration = row = Configuration(name=PROJECT, document={})
             self.change.session.add(row)
+            verdict = "added"
         merged = deep_merge(row.document, blueprint.document)
         if not self.update and (found := _conflict(row.document, blueprint.document)):
             path, mine, theirs = found
@@ -202,8 +203,7 @@ class _Application:
 
     # ---- what follows --------------------------------------------------------------------------------------------------
     def _link(self) -> None:
-        row = self.change.session.get(Configuration, PROJECT)
-        project = row.document if row is not None else {}
+        project = self.configuration.document if self.configuration is not None else {}
         for name, touched in self.touched.items():
             touched |= link(self.events[name], project)
 

@@ -96,10 +96,13 @@ def number(
 
 def whole(*, least: int) -> Callable[[object], int]:
     """A check for a whole number; 4.0 counts."""
+    expected = f"a whole number of at least {least}"
 
     def check(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < least:
-            raise refused(f"a whole number of at least {least}")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise refused(expected)
+        if not least <= value < 2**31 or value != int(value):
+            raise refused(expected)
         return int(value)
 
     return check

@@ -53,6 +53,7 @@ class _Open:
     anchor: str | None
     size: int = 1
     key: str | None = None  # of a mapping, while its value is awaited
+    defaults: dict[str, Any] | None = None  # what stands under "<<"
 
 
 def read_documents(text: str, name: str) -> Iterator[Any]:
@@ -114,6 +115,8 @@ class _DocumentReader:
 
     def _end(self, event: yaml.Event) -> None:
         done = self.stack.pop()
+        if done.defaults is not None:
+            done.made = done.defaults | done.made
         if done.anchor:
             self.anchors[done.anchor] = (done.made, done.size)
         self.count -= done.size - 1  # they were counted one by one; `_add` counts the whole again
@@ -138,7 +141,7 @@ class _DocumentReader:
     def _key(self, parent: _Open, event: yaml.Event) -> None:
         if not isinstance(event, yaml.ScalarEvent):
             raise self._refuse(event, "an alias", "text as a key")
-        if event.value in parent.made and event.value != "<<":
+        if event.value in parent.made or (event.value == "<<" and parent.defaults is not None):
             raise self._refuse(event, event.value, "each key once in a mapping")
         parent.key = event.value
 
@@ -149,7 +152,7 @@ class _DocumentReader:
             return
         if not isinstance(value, dict):
             raise self._refuse(event, value, "a mapping to merge under '<<'")
-        parent.made = value | parent.made
+        parent.defaults = value
 
     def _scalar(self, event: yaml.ScalarEvent) -> Any:
         tag = event.tag
