@@ -12,6 +12,8 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.*-]*")
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+#: HTCondor replaces it when the job starts, and has no way to write that it should not
+_DEFERRED = re.compile(r"\$\$+(\w*\(|\[)")
 
 
 def check(work: Work, key: str) -> None:
@@ -28,10 +30,6 @@ def check(work: Work, key: str) -> None:
     _plain("executable", str(work.executable))
     for number, argument in enumerate(work.arguments, 1):
         _plain(f"argument {number}", argument, edges=False)
-        if re.search(r"\$\$[(\[]", argument):
-            raise SubmitRefused(
-                f"argument {number} holds $$( or $$[, which HTCondor would replace when the job starts: {argument!r}"
-            )
 
 
 def _check_resources(resources: Resources) -> None:
@@ -59,6 +57,8 @@ def _plain(what: str, text: str, *, edges: bool = True) -> None:
     """`edges`: the value stands bare in the description, where a blank at an end is lost and a last backslash joins lines."""
     if _CONTROL.search(text):
         raise SubmitRefused(f"{what} {text!r} holds a newline or another control character")
+    if _DEFERRED.search(text):
+        raise SubmitRefused(f"{what} {text!r} holds $$( or $$[, which HTCondor would replace when the job starts")
     if edges and (not text or text != text.strip() or text.endswith("\\")):
         raise SubmitRefused(f"{what} {text!r} is empty, or begins or ends with a blank or a backslash")
 

@@ -100,8 +100,8 @@ def _quoted(words: Iterable[str]) -> str:
 
 
 def _verbatim(text: str) -> str:
-    """No macro: a dollar that stands for itself."""
-    return text.replace("$", "$(DOLLAR)")
+    """No macro: a dollar that stands for itself.  Two in a row do so by themselves; written as macros they would not."""
+    return re.sub(r"(?<!\$)\$(?!\$)", "$(DOLLAR)", text)
 
 
 __all__ = ["KEY", "STAGED", "classad_string", "common_description", "event_log", "job_description", "with_environment"]

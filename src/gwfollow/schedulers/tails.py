@@ -51,7 +51,7 @@ def failed_nodes(dag: Path) -> list[str]:
     rescue = rescue_file(dag)
     if rescue is None:
         return []
-    found = re.search(r"^# Nodes that failed:[^\S\n]*\n((?:#.*\n)+)", rescue.read_text(errors="replace"), re.MULTILINE)
+    found = re.search(r"^# Nodes that failed:.*\n((?:#.*\n)+)", rescue.read_text(errors="replace"), re.MULTILINE)
     if found is None:
         return []
     names = (name.strip() for line in found[1].splitlines() for name in line.lstrip("#").split(","))
