@@ -84,3 +84,9 @@ def make_task(tmp_path: Path, checkout: Path, document: dict[str, Any], psd_file
 def maker(name: str, assets: Assets, pipeline: str | None = None) -> NeededAnalysis:
     """An analysis that has made these assets."""
     return NeededAnalysis(name, pipeline or name, {}, assets)
+
+
+@pytest.fixture
+def needed_psd() -> Callable[[Mapping[str, Path]], NeededAnalysis]:
+    """``needed_psd({"H1": path})``: an analysis that has made these PSDs."""
+    return lambda paths: maker("psd", {"psds": {ifo: AssetFile(path) for ifo, path in paths.items()}})

@@ -94,7 +94,7 @@ def channels(task: Task) -> dict[str, str]:
         if name is None:
             continue
         full = name if isinstance(name, str) and ":" in name else f"{ifo}:{name}"
-        if not re.fullmatch(rf"{re.escape(ifo)}:[A-Za-z0-9_.-]+", full):
+        if not re.fullmatch(rf"{re.escape(ifo)}:[A-Za-z][A-Za-z0-9_.-]*", full):
             raise InputError(f"data.channels.{ifo}", name, f"a channel of {ifo}, such as {ifo}:GDS-CALIB_STRAIN")
         found[ifo] = full
     return found
