@@ -1,0 +1,45 @@
+"""The measurements measure what they say, and gwfollow's side of them works with the present code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+
+from gwfollow_side import GWFollow
+from measure import BenchError, Cost, Row, run, table
+
+
+def test_a_command_that_fails_is_no_measurement(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="exit code 3"):
+        run([sys.executable, "-c", "raise SystemExit(3)"], folder=tmp_path, environment=os.environ)
+
+
+def test_processor_time_of_grandchildren_counts(tmp_path: Path) -> None:
+    spin = "import time\nwhile time.process_time() < 0.2: pass"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {spin!r}], check=True)"
+    done = run([sys.executable, "-c", parent], folder=tmp_path, environment=os.environ)
+    assert done.cost.cpu >= 0.2
+
+
+def test_the_table_shows_medians_and_ratios() -> None:
+    row = Row("work")
+    for seconds in (4.0, 2.0, 90.0):
+        row.add("asimov", Cost(seconds, 2 * seconds))
+        row.add("gwfollow", Cost(0.5, 2.0))
+    line = table([row], "gwfollow", "asimov").splitlines()[-1].split()
+    assert line == ["work", "3", "4.00", "s", "8.00", "s", "0.50", "s", "2.00", "s", "8.0", "4.0"]
+
+
+@pytest.mark.slow
+def test_every_piece_of_gwfollows_work_can_be_measured(tmp_path: Path) -> None:
+    """Each piece looks itself whether the work was done (`measure.expect`)."""
+    ours = GWFollow(tmp_path / "ours", events=2, analyses=2)
+    for work in (ours.help, ours.apply_events, ours.apply_analyses, ours.build, ours.submit, ours.monitor):
+        assert work().cpu > 0, work.__name__
+    assert ours.one_more("more").cpu > 0
+    assert ours.status(shown=5).cpu > 0
