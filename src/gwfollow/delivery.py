@@ -49,6 +49,8 @@ class AirflowRuns:
         dag_id, run_id = self._names(message)
         self._parse(dag_id, message.created)
         conf = {"event": message.payload["event"], "gwfollow": message.key}
+        if message.payload.get("everything"):
+            conf["everything"] = True
         new = self.api.start_run(dag_id, run_id, conf)
         return {"dag_id": dag_id, "run_id": run_id, "new": new}
 

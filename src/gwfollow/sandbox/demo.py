@@ -26,6 +26,7 @@ import requests
 
 from gwfollow.airflow_api import AirflowAPI
 from gwfollow.errors import GWFollowError, PermanentError
+from gwfollow.gracedb.client import GraceDBClient
 from gwfollow.ledger import open_ledger
 from gwfollow.ledger.store import Ledger
 from gwfollow.sandbox.airflow import LocalAirflow
@@ -69,7 +70,7 @@ class Demo:
                 event = threads.submit(make_event, self.out / "data", self.strain)
                 condor.result(), gracedb.result()
                 self.say(f"strain of {event.result().name}: {event.result().text}")
-            registered = register(self.gracedb.client(), event.result(), self.out / "data")
+            registered = register(self.gracedb_client(), event.result(), self.out / "data")
             self.say(f"GraceDB (local) at {self.gracedb.url} has the event as {registered.graceid}")
             airflow = self._start_airflow()
             self._apply(registered)
@@ -93,6 +94,9 @@ class Demo:
                 service.stop()
             except GWFollowError as error:
                 self.say(str(error))
+
+    def gracedb_client(self) -> GraceDBClient:
+        return GraceDBClient(self.gracedb.url, ca=self.gracedb.ca, token=self.gracedb.token())
 
     def say(self, text: str) -> None:
         print(f"[{time.monotonic() - self.begun:6.1f} s] {text}", flush=True)
@@ -119,7 +123,9 @@ class Demo:
         airflow.environment.update(self._environment(airflow))
         os.environ.update({k: v for k, v in airflow.environment.items() if k != "PATH"})
         open_ledger(Settings.read(), create=True).close()
-        self.say("Airflow: making its database, then starting api-server, scheduler, dag-processor, triggerer (about half a minute)")
+        self.say(
+            "Airflow: making its database, then starting api-server, scheduler, dag-processor, triggerer (about half a minute)"
+        )
         with self._timed(f"Airflow is up at {airflow.url}"):
             airflow.prepare()
             airflow.start(Repeated(self.say))
@@ -137,14 +143,14 @@ class Demo:
             "GWFOLLOW_AIRFLOW_URL": airflow.url,
             "GWFOLLOW_AIRFLOW_LOGIN_FILE": str(airflow.login_file),
             "GWFOLLOW_GRACEDB_URL": self.gracedb.url,
-            "GWFOLLOW_GRACEDB_CA": str(self.gracedb.ca),
+            "GWFOLLOW_GRACEDB_CA": self.gracedb.ca,
         }
 
     def _store_gracedb_token(self, airflow: LocalAirflow) -> None:
         """The token goes into an Airflow connection, by the API: on no command line and in no environment."""
         api = AirflowAPI(airflow.url, airflow.username, airflow.password)
         api.store_connection(
-            "gracedb_default", "gracedb", host=self.gracedb.url, password=self.gracedb.token(), extra={"ca": str(self.gracedb.ca)}
+            "gracedb_default", "gracedb", host=self.gracedb.url, password=self.gracedb.token(), extra={"ca": self.gracedb.ca}
         )
 
     # ---- the event -----------------------------------------------------------------------------------------------------
@@ -176,7 +182,7 @@ class Demo:
         return found
 
     def _announced(self, event: DemoEvent, analyses: list[str]) -> bool:
-        comments = " ".join(str(entry["comment"]) for entry in self.gracedb.client().logs(event.graceid))
+        comments = " ".join(str(entry["comment"]) for entry in self.gracedb_client().logs(event.graceid))
         return all(f"analysis {name} (" in comments for name in analyses)
 
     def _summary(self, ledger: Ledger, event: DemoEvent, airflow: LocalAirflow, checks: dict[str, bool]) -> bool:

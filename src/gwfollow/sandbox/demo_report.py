@@ -76,7 +76,7 @@ def summarise(ledger: Ledger, event: str) -> dict[str, Any]:
 
 def chirp_mass(ledger: Ledger, event: str) -> dict[str, float] | None:
     """Median and 90% interval of the detector-frame chirp mass (solar masses), from the samples that the ledger knows."""
-    from gwfollow.pipelines.bilby_results import read_posterior
+    from gwfollow.pipelines.bilby_results import read
 
     with ledger.read() as session:
         for row in find_event(session, event).analyses:
@@ -86,7 +86,7 @@ def chirp_mass(ledger: Ledger, event: str) -> dict[str, float] | None:
                 if row.pipeline == "bilby":
                     import numpy
 
-                    low, median, high = numpy.quantile(read_posterior(file.path, "chirp_mass"), [0.05, 0.5, 0.95])
+                    low, median, high = numpy.quantile(read(file.path).posterior["chirp_mass"], [0.05, 0.5, 0.95])
                     return {"median": round(float(median), 3), "low": round(float(low), 3), "high": round(float(high), 3)}
     return None
 
@@ -113,12 +113,17 @@ def print_summary(summary: Mapping[str, Any], expected: str) -> None:
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     mass = summary["chirp_mass"]
     if mass:
-        print(f"\n  chirp mass (detector frame): {mass['median']:.2f} solar masses, 90% interval {mass['low']:.2f} to {mass['high']:.2f}")
+        print(
+            f"\n  chirp mass (detector frame): {mass['median']:.2f} solar masses, 90% interval {mass['low']:.2f} to {mass['high']:.2f}"
+        )
         print(f"  {expected}; quick sampler settings, for demonstration only")
     for name, address in summary["addresses"].items():
         print(f"  {name:10} {address}")
     failed = [name for name, good in summary["checks"].items() if not good]
-    print(f"\n  {'all is well' if summary['ok'] else 'FAILED: ' + ', '.join(failed)} after {summary['seconds_total']:.0f} s", flush=True)
+    print(
+        f"\n  {'all is well' if summary['ok'] else 'FAILED: ' + ', '.join(failed)} after {summary['seconds_total']:.0f} s",
+        flush=True,
+    )
 
 
 def _analysis(session: Session, row: Analysis) -> dict[str, Any]:
