@@ -1,0 +1,255 @@
+"""The client of Airflow's API against a real Airflow, and against one that answers badly."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from airflow_server import AirflowServer
+from gwfollow.airflow_api import AirflowAPI, read_login
+from gwfollow.delivery import AirflowRuns, deliver_now
+from gwfollow.errors import InputError, RemoteRefused, RemoteSilent
+from gwfollow.ledger.outbox import Message, deliver
+from gwfollow.ledger.schema import Event
+from gwfollow.ledger.store import Ledger
+from gwfollow.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowServer]:
+    pytest.importorskip("airflow")
+    server = AirflowServer(tmp_path_factory.mktemp("airflow") / "home", ["GW0"])
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def api(airflow: AirflowServer) -> AirflowAPI:
+    api = AirflowAPI(airflow.url, "admin", airflow.password)
+    until(lambda: api.dag("event.GW0") is not None)
+    return api
+
+
+def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_a_run_is_started_once_whatever_is_asked_twice(api: AirflowAPI) -> None:
+    assert api.start_run("event.GW0", "rev-1", {"event": "GW0"}) is True
+    assert api.start_run("event.GW0", "rev-1", {"event": "GW0"}) is False
+
+    assert api.has_run("event.GW0", "rev-1")
+    assert not api.has_run("event.GW0", "rev-2")
+    runs = api.dag_runs("event.GW0")
+    assert [(run["dag_run_id"], run["conf"]) for run in runs] == [("rev-1", {"event": "GW0"})]
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_a_dag_that_is_not_known_is_silence_until_its_file_has_been_read(airflow: AirflowServer, api: AirflowAPI) -> None:
+    airflow.set_events(["GW0", "GW1"])
+    with pytest.raises(RemoteSilent, match=r"event\.GW1"):
+        api.start_run("event.GW1", "rev-1")
+    assert api.last_parsed("event.GW1") is None
+    assert api.dag_runs("event.GW1") == []
+
+    api.ask_parse("event.GW1")
+    api.ask_parse("event.GW1")  # asked already: no error
+    until(lambda: api.dag("event.GW1") is not None)
+
+    assert api.start_run("event.GW1", "rev-1")
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_a_note_reaches_the_task_and_is_cut_to_what_airflow_keeps(api: AirflowAPI) -> None:
+    api.start_run("event.GW0", "rev-note")
+    # nothing schedules here: the task instance is made with its run
+    api.set_note("event.GW0", "rev-note", "plan", "stuck: " + "x" * 2000)
+
+    task = api._call("GET", "dags/event.GW0/dagRuns/rev-note/taskInstances/plan")
+    assert task is not None
+    assert task["note"].startswith("stuck: xxx")
+    assert len(task["note"]) == 1000
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_the_event_log_says_who_started_a_run(api: AirflowAPI) -> None:
+    api.start_run("event.GW0", "rev-log")
+
+    newest = api.event_log(event="trigger_dag_run", dag_id="event.GW0", limit=1)[0]
+
+    assert (newest["owner"], newest["dag_id"]) == ("admin", "event.GW0")
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_a_token_that_is_no_longer_taken_is_renewed(api: AirflowAPI) -> None:
+    api._token = "eyJhbGciOiJIUzI1NiJ9.e30.expired"
+
+    assert api.dag("event.GW0") is not None
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_a_wrong_password_is_silence_and_stands_in_no_text(airflow: AirflowServer, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG), pytest.raises(RemoteSilent, match="does not accept the login of 'admin'") as caught:
+        AirflowAPI(airflow.url, "admin", "canary-pw").dag("event.GW0")
+
+    assert "canary-pw" not in str(caught.value) + caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_a_run_starts_only_after_the_changed_event_has_been_read(airflow: AirflowServer, api: AirflowAPI, tmp_path: Path) -> None:
+    ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", create=True)
+    names = ["GW0", "GW2", "GW3"]
+    with ledger.change(who="test") as change:
+        for name in names[1:]:
+            event = Event(name=name)
+            change.session.add(event)
+            change.session.flush()
+            change.give_work(event)
+    airflow.set_events(names)
+    asked: list[str] = []
+    ask_parse = api.ask_parse
+    api.ask_parse = lambda dag_id: asked.append(dag_id) or ask_parse(dag_id)  # type: ignore[method-assign,func-returns-value]
+
+    report = deliver(ledger, {"airflow": AirflowRuns(api)}, who="test")
+
+    assert (report.delivered, report.failed, report.poisoned) == (2, [], [])
+    assert api.has_run("event.GW2", "rev-1")
+    assert api.has_run("event.GW3", "rev-1")
+    assert asked == ["event.GW2"], "one reading of the file serves both"
+
+    with ledger.change(who="test") as change:
+        change.give_work(change.event("GW2"))
+    settings = Settings(airflow_url=airflow.url, airflow_login_file=str(airflow.login_file))
+    now = deliver_now(ledger, settings, who="test", seconds=20)
+    assert now is not None
+    assert now.delivered == 1
+    assert api.has_run("event.GW2", "rev-2")
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_a_run_whose_reply_was_lost_is_found_by_its_id(api: AirflowAPI) -> None:
+    api.start_run("event.GW0", "rev-found")
+    payload = {"event": "GW0", "run_id": "rev-found"}
+    message = Message(id=1, event="GW0", destination="airflow", kind="run", key="run:GW0:rev-found", payload=payload)
+
+    assert AirflowRuns(api).already(message) == {"dag_id": "event.GW0", "run_id": "rev-found", "new": False}
+
+
+# ---- an Airflow that answers badly -------------------------------------------------------------------------------------
+@pytest.fixture
+def bad_airflow() -> Iterator[tuple[str, list[tuple[int, dict[str, str], str]]]]:
+    """Its address, and the answers that it gives after the login, in order."""
+    answers: list[tuple[int, dict[str, str], str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            login = (201, {}, json.dumps({"access_token": "canary-token"}))
+            status, headers, body = login if self.path == "/auth/token" else answers.pop(0)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        do_GET = do_POST = do_PUT = answer
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", answers
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_answers_that_mean_later_are_silence_with_the_time_that_was_asked_for(
+    bad_airflow: tuple[str, list[tuple[int, dict[str, str], str]]],
+) -> None:
+    url, answers = bad_airflow
+    api = AirflowAPI(url, "admin", "secret")
+    answers += [(503, {"Retry-After": "30"}, "{}"), (429, {}, "{}"), (200, {}, "<html>a proxy</html>")]
+
+    with pytest.raises(RemoteSilent) as caught:
+        api.dag("event.GW0")
+    assert caught.value.retry_after == 30
+    with pytest.raises(RemoteSilent, match="429"):
+        api.dag("event.GW0")
+    with pytest.raises(RemoteSilent, match="no JSON"):
+        api.dag("event.GW0")
+
+
+def test_an_answer_that_means_no_is_a_refusal_and_shows_no_token(
+    bad_airflow: tuple[str, list[tuple[int, dict[str, str], str]]],
+) -> None:
+    url, answers = bad_airflow
+    answers.append((403, {}, '{"detail": "Forbidden"}'))
+
+    with pytest.raises(RemoteRefused, match="403: Forbidden") as caught:
+        AirflowAPI(url, "admin", "secret").start_run("event.GW0", "rev-1")
+    assert "canary" not in str(caught.value)
+
+
+def test_a_file_that_airflow_cannot_read_just_now_is_silence(
+    bad_airflow: tuple[str, list[tuple[int, dict[str, str], str]]],
+) -> None:
+    url, answers = bad_airflow
+    answers.append((400, {}, '{"detail": "Dag with dag_id: \'event.GW0\' has import errors and cannot be triggered"}'))
+
+    with pytest.raises(RemoteSilent, match="import errors"):
+        AirflowAPI(url, "admin", "secret").start_run("event.GW0", "rev-1")
+
+
+def test_nobody_at_the_address_is_silence() -> None:
+    with pytest.raises(RemoteSilent, match="does not answer"):
+        AirflowAPI("http://127.0.0.1:9", "admin", "secret").dag("event.GW0")
+
+
+def test_the_login_file_is_read_and_its_contents_are_never_shown(tmp_path: Path) -> None:
+    file = tmp_path / "login.json"
+    file.write_text('{"username": "admin", "password": "canary"}')
+    assert read_login(str(file)) == ("admin", "canary")
+
+    for text in ('["canary"]', '{"username": "canary"}', "canary {"):
+        file.write_text(text)
+        with pytest.raises(InputError, match=r"login\.json") as caught:
+            read_login(str(file))
+        assert "canary" not in str(caught.value)
+    with pytest.raises(InputError, match="FileNotFoundError"):
+        read_login(str(tmp_path / "nothing"))
+
+
+def test_the_settings_name_the_service(tmp_path: Path) -> None:
+    assert AirflowAPI.from_settings(Settings()) is None
+    file = tmp_path / "login.json"
+    file.write_text('{"username": "admin", "password": "canary"}')
+    api = AirflowAPI.from_settings(Settings(airflow_url="http://localhost:8080/", airflow_login_file=str(file)))
+    assert repr(api) == "AirflowAPI('http://localhost:8080', 'admin')"
+    with pytest.raises(InputError, match="http"):
+        AirflowAPI("localhost:8080", "admin", "secret")
