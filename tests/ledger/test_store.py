@@ -177,6 +177,12 @@ def test_a_url_that_is_none_is_refused_without_showing_it() -> None:
     assert "hunter2" not in str(error.value)
 
 
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("x" * 5000)
+    with pytest.raises(InputError, match="is not a database"):
+        Ledger.open(f"sqlite:///{tmp_path}/text.db")
+
+
 def test_the_password_comes_from_a_file_and_stands_in_no_message(postgres_url: str, postgres: object, tmp_path: Path) -> None:
     password = postgres.password  # type: ignore[attr-defined]
     secret = tmp_path / "secret"

@@ -71,6 +71,8 @@ def _connection(settings: Settings) -> Iterator[tuple[Any, str]]:
             yield connection, "?"
         except sqlite3.OperationalError as error:
             raise LedgerBusy(f"ledger {url} does not answer: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise InputError(f"ledger {url}: {error}") from error
         finally:
             connection.close()
     elif url.startswith("postgresql"):
@@ -96,7 +98,7 @@ def _postgres(settings: Settings) -> Iterator[tuple[Any, str]]:
 def _check_revision(connection: Any) -> None:
     try:
         found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except Exception as error:
+    except Exception as error:  # each driver has its own class for a table that is not there
         if "alembic_version" not in str(error):
             raise
         raise NotFound("no ledger there; 'gwfollow init' makes one") from None

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -82,6 +82,8 @@ class Ledger:
                 ledger._check_revision(shown)
         except OperationalError as error:
             raise LedgerBusy(f"ledger {shown} does not answer: {_first_line(error)}") from error
+        except DatabaseError as error:
+            raise InputError(f"ledger {shown}: {_first_line(error)}") from error
         return ledger
 
     def _check_revision(self, shown: str) -> None:

@@ -1,0 +1,76 @@
+"""Fast pictures of many events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import event as sa_event
+
+from gwfollow.ledger.apply import apply
+from gwfollow.ledger.blueprints import read_text
+from gwfollow.ledger.store import Ledger
+from gwfollow.ledger.views import AnalysisView, EventView, active_events
+
+TEXT = """
+kind: event
+name: GW1
+event time: 1126259462.391
+gid: G190047
+interferometers: [H1, L1]
+---
+{kind: analysis, name: psd, pipeline: psd, status: finished}
+---
+{kind: analysis, name: bilby, pipeline: bilby, needs: [psd, "pipeline:psd", nonexistent, {optional: true, pipeline: rift}, "status: uploaded"]}
+---
+{kind: event, name: GW2}
+---
+{kind: event, name: GW3}
+---
+{kind: analysis, name: old, pipeline: psd}
+"""
+
+
+def fill(ledger: Ledger) -> None:
+    with ledger.change(who="test") as change:
+        apply(change, read_text(TEXT, "f").blueprints)
+        change.event("GW3").active = False
+
+
+def test_active_events_come_with_their_analyses_and_edges(ledger: Ledger) -> None:
+    fill(ledger)
+    with ledger.read() as session:
+        assert active_events(session) == [
+            EventView(
+                "GW1",
+                1126259462.391,
+                "G190047",
+                "blueprint",
+                1,
+                ("H1", "L1"),
+                (AnalysisView("psd", "psd", "finished"), AnalysisView("bilby", "bilby", "ready", ("psd",), ("nonexistent",))),
+            ),
+            EventView("GW2", None, None, "blueprint", 0, (), ()),
+        ]
+
+
+def test_one_event_is_read_alone_and_an_archived_one_is_not_active(ledger: Ledger) -> None:
+    fill(ledger)
+    with ledger.read() as session:
+        assert [event.name for event in active_events(session, "GW2")] == ["GW2"]
+        assert len(active_events(session, "GW1")[0].analyses) == 2
+        assert active_events(session, "GW3") == active_events(session, "GW9") == []
+
+
+def test_two_queries_without_documents_read_everything(ledger: Ledger) -> None:
+    fill(ledger)
+    seen: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        seen.append(arguments[2])
+
+    sa_event.listen(ledger.engine, "before_cursor_execute", note)
+    with ledger.read() as session:
+        active_events(session)
+    sa_event.remove(ledger.engine, "before_cursor_execute", note)
+    assert sum(statement.startswith("SELECT") for statement in seen) == 2
+    assert not any("analyses.document" in statement for statement in seen)
