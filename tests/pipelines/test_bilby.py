@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_bilby_results import write_result
 
 from gwfollow.errors import InputError, PipelineError
 from gwfollow.pipelines import bilby as module
 from gwfollow.pipelines.base import Dag, Job, Task
 from gwfollow.pipelines.bilby import Bilby, check_dag, read_ini
 from gwfollow.schedulers.base import JobState, JobStatus
-from test_bilby_results import write_result
 
 FAILED = JobStatus(JobState.COMPLETED, exit_code=1)
 DONE = JobStatus(JobState.COMPLETED, exit_code=0)

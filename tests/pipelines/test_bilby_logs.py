@@ -82,7 +82,9 @@ def test_the_reason_is_taken_from_the_node_that_wrote_last(tmp_path: Path) -> No
 def test_dagman_is_asked_where_the_nodes_say_nothing(tmp_path: Path) -> None:
     path = tmp_path / "run" / "submit" / "dag_x.submit.dagman.out"
     path.parent.mkdir(parents=True)
-    path.write_text("11/20/26 12:00:00 Node x job proc (7.0.0) failed with status 1.\n11/20/26 12:00:01 **** condor_scheduniv_exec\n")
+    path.write_text(
+        "11/20/26 12:00:00 Node x job proc (7.0.0) failed with status 1.\n11/20/26 12:00:01 **** condor_scheduniv_exec\n"
+    )
     reason = bilby_logs.why_failed(tmp_path, tmp_path / "run")
     assert reason is not None
     assert "failed with status 1" in reason

@@ -35,7 +35,9 @@ def test_the_sky_follows_the_reference_frame() -> None:
 
 def test_a_prior_may_be_an_argument() -> None:
     chi = {"type": "bilby.gw.prior.AlignedSpin", "a_prior": {"type": "Uniform", "minimum": 0, "maximum": 0.8}}
-    assert "chi_1 = bilby.gw.prior.AlignedSpin(a_prior=Uniform(minimum=0, maximum=0.8), name='chi_1')" in prior_dict(MASSES | {"chi 1": chi})
+    assert "chi_1 = bilby.gw.prior.AlignedSpin(a_prior=Uniform(minimum=0, maximum=0.8), name='chi_1')" in prior_dict(
+        MASSES | {"chi 1": chi}
+    )
 
 
 def test_what_is_no_parameter_is_left_out() -> None:
@@ -77,7 +79,9 @@ def test_masses_and_distance_have_no_usual_bounds(missing: str) -> None:
         prior_dict({name: spec for name, spec in MASSES.items() if name != missing})
 
 
-@pytest.mark.parametrize("name", ["tests_test_data_blueprints_production-pe-priors.yaml", "tests_test_blueprints_gwosc_quick_test.yaml"])
+@pytest.mark.parametrize(
+    "name", ["tests_test_data_blueprints_production-pe-priors.yaml", "tests_test_blueprints_gwosc_quick_test.yaml"]
+)
 @pytest.mark.slow
 def test_bilby_evaluates_the_priors_of_real_blueprints(shared: Path, name: str) -> None:
     import bilby

@@ -12,7 +12,6 @@ from gwfollow.pipelines import inputs
 from gwfollow.pipelines.base import AssetFile
 
 
-
 def test_one_file_or_several_for_a_detector(make_task: Any, tmp_path: Path) -> None:
     more = tmp_path / "more.gwf"
     more.write_text("frames")
@@ -61,7 +60,9 @@ def test_channels_have_their_detectors_prefix(make_task: Any) -> None:
             inputs.channels(make_task({"data": {"channels": {"H1": wrong}}}))
 
 
-def test_psds_of_the_analysis_come_first_then_of_its_needs_then_of_the_event(make_task: Any, tmp_path: Path, psd_files: dict[str, Path]) -> None:
+def test_psds_of_the_analysis_come_first_then_of_its_needs_then_of_the_event(
+    make_task: Any, tmp_path: Path, psd_files: dict[str, Path]
+) -> None:
     other = tmp_path / "other.dat"
     other.write_text("1 1\n")
     event = {"psds": {"H1": str(other), "L1": str(other)}}
@@ -86,8 +87,13 @@ def test_a_missing_psd_is_told_with_its_detector(make_task: Any, psd_files: dict
 
 
 def test_frequencies_by_detector_or_for_all(make_task: Any) -> None:
-    assert inputs.per_detector(make_task({"likelihood": {"minimum frequency": {"L1": 30}}}), "minimum frequency") == {"H1": 20, "L1": 30}
-    assert inputs.per_detector(make_task({"likelihood": {"minimum frequency": None}, "quality": {"minimum frequency": 25}}), "minimum frequency") == {
+    assert inputs.per_detector(make_task({"likelihood": {"minimum frequency": {"L1": 30}}}), "minimum frequency") == {
+        "H1": 20,
+        "L1": 30,
+    }
+    assert inputs.per_detector(
+        make_task({"likelihood": {"minimum frequency": None}, "quality": {"minimum frequency": 25}}), "minimum frequency"
+    ) == {
         "H1": 25,
         "L1": 25,
     }

@@ -149,7 +149,9 @@ def test_a_template_cannot_change_the_task(make_task: Any, template: Path) -> No
         ("IMRPhenomD,", "no comma at its end"),
     ],
 )
-def test_a_value_that_breaks_out_of_its_line_is_refused_by_its_name(make_task: Any, template: Path, value: str, expected: str) -> None:
+def test_a_value_that_breaks_out_of_its_line_is_refused_by_its_name(
+    make_task: Any, template: Path, value: str, expected: str
+) -> None:
     template.write_text("ok")
     with pytest.raises(InputError, match=rf"^waveform\.approximant: .*{expected}"):
         templates.render(make_task({"waveform": {"approximant": value}}), template)

@@ -146,7 +146,9 @@ class Bilby(Pipeline):
     # ---- while it runs -------------------------------------------------------------------------------------------------
     def check_progress(self) -> Progress:
         nlive = self._nlive()
-        found = [bilby_logs.sampling_progress(tail(path), nlive) for path in bilby_logs.analysis_outputs(self.task.folder, self.run)]
+        found = [
+            bilby_logs.sampling_progress(tail(path), nlive) for path in bilby_logs.analysis_outputs(self.task.folder, self.run)
+        ]
         running = [progress for progress in found if progress is not None]
         if not running:
             generated = any(self.run.glob("data/*_data_dump.pickle"))

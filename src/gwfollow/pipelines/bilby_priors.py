@@ -113,7 +113,8 @@ def _one(name: str, spec: Mapping[str, Any], place: str) -> str:
     same_kind = str(kind).rpartition(".")[2] == str(usual.get("type")).rpartition(".")[2]
     arguments = (dict(usual) if same_kind else {}) | {key: value for key, value in spec.items() if value is not None}
     arguments.pop("type", None)
-    arguments["name"] = name
+    bounds = {key: arguments.pop(key) for key in ("minimum", "maximum") if key in arguments}
+    arguments = bounds | arguments | {"name": name}
     if kind == "Uniform" and not {"minimum", "maximum"} <= set(arguments):
         raise InputError(place, dict(spec), "a minimum and a maximum")
     return f"{name} = {_call(kind, arguments, place)}"
