@@ -48,12 +48,15 @@ class LedgerHook(Hook):
             return f"sqlite:///{path}"
         if not connection.host:
             raise InputError(f"connection {self.conn_id}", "neither", "a PostgreSQL server or a SQLite file")
+        # a socket's folder is a host to PostgreSQL, but not to a URL
+        socket = connection.host.startswith("/")
         url = URL.create(
             "postgresql+psycopg",
             username=connection.login or None,
-            host=connection.host,
+            host=None if socket else connection.host,
             port=connection.port or None,
             database=connection.schema or "gwfollow",
+            query={"host": connection.host} if socket else {},
         )
         return url.render_as_string(hide_password=False)
 
