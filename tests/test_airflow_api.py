@@ -7,6 +7,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -194,11 +196,16 @@ def test_answers_that_mean_later_are_silence_with_the_time_that_was_asked_for(
 ) -> None:
     url, answers = bad_airflow
     api = AirflowAPI(url, "admin", "secret")
-    answers += [(503, {"Retry-After": "30"}, "{}"), (429, {}, "{}"), (200, {}, "<html>a proxy</html>")]
+    date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    answers += [(503, {"Retry-After": "30"}, "{}"), (503, {"Retry-After": date}, "{}")]
+    answers += [(429, {}, "{}"), (200, {}, "<html>a proxy</html>")]
 
     with pytest.raises(RemoteSilent) as caught:
         api.dag("event.GW0")
     assert caught.value.retry_after == 30
+    with pytest.raises(RemoteSilent) as caught:
+        api.dag("event.GW0")
+    assert caught.value.retry_after == pytest.approx(3600, abs=60)
     with pytest.raises(RemoteSilent, match="429"):
         api.dag("event.GW0")
     with pytest.raises(RemoteSilent, match="no JSON"):

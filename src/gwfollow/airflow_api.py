@@ -20,6 +20,7 @@ from urllib.parse import quote
 import requests
 
 from gwfollow.errors import InputError, RemoteRefused, RemoteSilent
+from gwfollow.http_answers import detail, retry_after
 from gwfollow.settings import Settings
 
 #: seconds to connect, and between two bytes of an answer
@@ -194,7 +195,7 @@ class AirflowAPI:
         status = response.status_code
         if status < 300:
             return
-        text = f"Airflow at {self.url} answered {status}: {_detail(response)}"
+        text = f"Airflow at {self.url} answered {status}: {detail(response)}"
         if status == 401 or status == 408 or status == 429 or status >= 500:
             raise RemoteSilent(text, retry_after(response))
         raise RemoteRefused(text)
@@ -214,26 +215,8 @@ def read_login(file: str) -> tuple[str, str]:
     return login["username"], login["password"]
 
 
-def retry_after(response: requests.Response) -> float | None:
-    """Seconds that a response asks us to stay away, where it says so in seconds."""
-    text = response.headers.get("Retry-After", "")
-    try:
-        return max(float(text), 0.0)
-    except ValueError:
-        return None
-
-
-def _detail(response: requests.Response) -> str:
-    try:
-        answer = response.json()
-    except ValueError:
-        return response.reason
-    detail = answer.get("detail", answer) if isinstance(answer, dict) else answer
-    return str(detail)[:300]
-
-
 def _part(text: str) -> str:
     return quote(text, safe="")
 
 
-__all__ = ["AirflowAPI", "read_login", "retry_after"]
+__all__ = ["AirflowAPI", "read_login"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 
 import click
@@ -20,6 +19,7 @@ def deliver(seconds: float, retry_poisoned: bool, why: str) -> None:
 
     Exits with 0 when nothing failed, 75 when something has to wait, 1 when something was set aside as refused.
     """
+    from gwfollow.commands.common import who as user
     from gwfollow.delivery import destinations
     from gwfollow.errors import InputError
     from gwfollow.ledger import open_ledger, outbox
@@ -29,7 +29,7 @@ def deliver(seconds: float, retry_poisoned: bool, why: str) -> None:
     where = destinations(settings)
     if not where:
         raise InputError("nowhere to deliver to: neither GWFOLLOW_AIRFLOW_URL nor GWFOLLOW_GRACEDB_URL is set")
-    ledger, who = open_ledger(settings), getpass.getuser()
+    ledger, who = open_ledger(settings), user()
     if retry_poisoned:
         click.echo(f"{outbox.retry_poisoned(ledger, who=who, why=why)} put back")
     report = outbox.deliver(ledger, where, who=who, deadline=seconds)

@@ -18,8 +18,8 @@ from igwn_auth_utils.requests import HTTPSciTokenAuth
 from ligo.gracedb.rest import GraceDb
 from ligo.gracedb.utils import hook_response
 
-from gwfollow.airflow_api import retry_after
 from gwfollow.errors import InputError, RemoteRefused, RemoteSilent
+from gwfollow.http_answers import detail, retry_after
 
 #: seconds to connect, and between two bytes of an answer
 TIMEOUT = (10.0, 30.0)
@@ -121,20 +121,11 @@ def check(response: requests.Response, host: str) -> None:
     status = response.status_code
     if status < 400:
         return
-    text = f"GraceDB at {host} answered {status}: {_detail(response)}"
+    text = f"GraceDB at {host} answered {status}: {detail(response)}"
     # 401, and 403 for somebody without a name, are about our login, not about the message; 409 is about the moment
     if status in (401, 408, 409, 429) or status >= 500 or (status == 403 and "credentials" in text.lower()):
         raise RemoteSilent(text, retry_after(response))
     raise RemoteRefused(text)
-
-
-def _detail(response: requests.Response) -> str:
-    try:
-        answer = response.json()
-    except ValueError:
-        return str(response.reason)
-    detail = answer.get("detail", answer) if isinstance(answer, dict) else answer
-    return str(detail)[:300]
 
 
 __all__ = ["AUTHS", "Session", "check"]
