@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gwfollow.errors import GWFollowError, InputError
+from gwfollow.errors import InputError
 
 if TYPE_CHECKING:
     from gwfollow.ledger.store import Ledger
@@ -43,15 +43,11 @@ def analysis_name(text: str) -> tuple[str, str]:
 
 
 def deliver(ledger: Ledger, settings: Settings) -> None:
-    """Ask Airflow for the runs at once where it is known.  What fails now is tried again by upkeep, so it is no error here."""
-    if not settings.airflow_url:
-        return
-    from gwfollow.delivery import deliver_now
+    """Ask Airflow for the runs at once where it is known; upkeep does what is left over."""
+    if settings.airflow_url:
+        from gwfollow.delivery import deliver_now
 
-    try:
-        deliver_now(ledger, settings)
-    except GWFollowError as error:
-        click.echo(f"gwfollow: stored, but not told to Airflow yet: {error}", err=True)
+        deliver_now(ledger, settings, who=who())
 
 
 def echo_json(value: Any) -> None:

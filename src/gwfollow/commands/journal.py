@@ -36,5 +36,7 @@ def journal(name: str | None, limit: int, as_json: bool) -> None:
     for row in rows:
         place = "/".join(part for part in (row.event, row.analysis) if part)
         why = f" ({row.why})" if row.why else ""
-        details = "".join(f" {key}={value}" for key, value in row.details.items() if key not in ("old", "new"))
+        # the old and the new status are in `what`, and what a person said is the reason too
+        shown = {key: value for key, value in row.details.items() if key not in ("old", "new") and value != row.why}
+        details = "".join(f" {key}={value}" for key, value in shown.items())
         click.echo(f"{row.time:%Y-%m-%d %H:%M:%S}  {row.who}  {place or 'project'}: {row.what}{details}{why}")

@@ -63,12 +63,18 @@ def table(rows: list[StatusRow], now: datetime, *, colours: bool) -> str:
                 row.status or "",
                 age(row.since, now),
                 attempt,
-                " ".join((row.reason or "").split()),
+                _one_line(row.reason or ""),
             )
         )
         last = row.event
     widths = [max(map(len, column)) for column in list(zip(*lines, strict=True))[:-1]]
     return "".join(_line(line, widths, colours) for line in lines)
+
+
+def _one_line(reason: str) -> str:
+    """A scheduler's words on one line, without what a terminal would obey."""
+    text = " ".join(reason.split())
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _line(line: tuple[str, ...], widths: list[int], colours: bool) -> str:
