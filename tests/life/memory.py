@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from gwfollow.errors import SchedulerSilent
 from gwfollow.schedulers.base import JobState, JobStatus, Logs, Scheduler, Submission, Work
@@ -33,11 +34,11 @@ class MemoryScheduler(Scheduler):
             self.ran.append(self.jobs[job_id].key or "")
             self.set(job_id, JobState.RUNNING)
 
-    def find(self, key: str) -> list[str]:
+    def find(self, key: str, folder: Path | None = None) -> list[str]:
         self._answer()
         return [job_id for job_id, status in self.jobs.items() if status.key == key]
 
-    def query(self, job_ids: Collection[str]) -> dict[str, JobStatus]:
+    def query(self, job_ids: Collection[str], folders: Mapping[str, Path] | None = None) -> dict[str, JobStatus]:
         self._answer()
         return {job_id: self.jobs.get(job_id, JobStatus(JobState.UNKNOWN)) for job_id in job_ids}
 

@@ -76,7 +76,7 @@ def test_of_two_workers_that_both_staged_a_job_the_second_removes_its_own(
             depth.append(1)
             submit(site, EVENT, "psd")  # the retry, elsewhere, comes first
         with monkeypatch.context() as patch:
-            patch.setattr(self, "find", lambda key: [])
+            patch.setattr(self, "find", lambda key, folder=None: [])
             return original(self, work, key)  # type: ignore[arg-type]
 
     monkeypatch.setattr(MemoryScheduler, "submit", blind)

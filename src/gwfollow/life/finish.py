@@ -187,7 +187,8 @@ def _task(site: Site, event: str, analysis: str) -> tuple[Task, str]:
 def _still_runs(site: Site, event: str, analysis: str) -> bool:
     """A person marked the wait as a success while the job runs: the analysis is not stuck, only its task is early."""
     with site.ledger.read() as session:
-        job = last_job(current_attempt(session, find_analysis(session, event, analysis)))
-    if job is None or job.job_id is None:
+        attempt = current_attempt(session, find_analysis(session, event, analysis))
+        job = last_job(attempt)
+    if attempt is None or job is None or job.job_id is None:
         return False
-    return not site.scheduler(job.scheduler).query([job.job_id])[job.job_id].state.ended
+    return not site.scheduler(job.scheduler).query([job.job_id], {job.job_id: Path(attempt.folder)})[job.job_id].state.ended

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from gwfollow.errors import TransientError
 from gwfollow.ledger.schema import Job, now
 from gwfollow.ledger.store import Change, find_analysis
@@ -20,8 +22,9 @@ def stop(site: Site, event: str, analysis: str) -> bool:
             return False
         attempt = current_attempt(session, row)
         jobs = list(attempt.jobs) if attempt else []
+        folder = Path(attempt.folder if attempt else "")
         task = task_for(session, row, attempt, site.settings) if attempt else None
-    _remove_all(site, jobs, reason=f"gwfollow: {site.who} stopped {event}/{analysis}")
+    _remove_all(site, jobs, folder, reason=f"gwfollow: {site.who} stopped {event}/{analysis}")
     if task is not None:
         pipeline_for(task).eject_job()
 
@@ -43,7 +46,8 @@ def leave_attempt(site: Site, event: str, analysis: str) -> None:
         if row.status != "restart" or attempt is None:
             return
         jobs = [job for job in attempt.jobs if job.state in {"intent", "submitted"}]
-    _remove_all(site, jobs, reason=f"gwfollow: {site.who} asked for a fresh attempt of {event}/{analysis}")
+        folder = Path(attempt.folder)
+    _remove_all(site, jobs, folder, reason=f"gwfollow: {site.who} asked for a fresh attempt of {event}/{analysis}")
 
     def action(change: Change) -> None:
         row = change.analysis(event, analysis)
@@ -55,14 +59,16 @@ def leave_attempt(site: Site, event: str, analysis: str) -> None:
     site.ledger.run(action, who=site.who)
 
 
-def _remove_all(site: Site, jobs: list[Job], *, reason: str) -> None:
+def _remove_all(site: Site, jobs: list[Job], folder: Path, *, reason: str) -> None:
     for job in jobs:
         scheduler = site.scheduler(job.scheduler)
-        ids = scheduler.find(job.key) if job.job_id is None else [job.job_id]
+        ids = scheduler.find(job.key, folder) if job.job_id is None else [job.job_id]
         for job_id in ids:
             scheduler.remove(job_id, reason)
         left = [
-            i for i, status in scheduler.query(ids).items() if not status.state.ended and status.state is not JobState.UNKNOWN
+            i
+            for i, status in scheduler.query(ids, dict.fromkeys(ids, folder)).items()
+            if not status.state.ended and status.state is not JobState.UNKNOWN
         ]
         if left:
             raise TransientError(f"{job.scheduler} has not yet removed job {', '.join(left)} of {job.key}")

@@ -66,7 +66,8 @@ def settle(
         return found
     scheduler = site.scheduler(found.scheduler)
     try:
-        status = scheduler.query([found.job_id])[found.job_id]
+        # the folder has the event log, which still knows what queue and history have forgotten
+        status = scheduler.query([found.job_id], {found.job_id: found.task.folder})[found.job_id]
         if status.state is JobState.STAGED:
             scheduler.start(found.job_id)
     except SchedulerSilent as error:
