@@ -53,6 +53,7 @@ def compare(programs: Path, work: Path, events: int, build_events: int, repeats:
     row("--help", lambda _: theirs.help(), lambda _: ours.help(), repeats)
     row(f"apply {events} events", lambda _: theirs.apply_events(), lambda _: ours.apply_events())
     row(f"apply {total} analyses", lambda _: theirs.apply_analyses(), lambda _: ours.apply_analyses())
+    rows.append(both(f"apply {events} events x {ANALYSES}", rows[-2], rows[-1]))
     row(f"status of {total} analyses", lambda _: theirs.status(total), lambda _: ours.status(total), repeats)
 
     few_theirs = Asimov(programs, work / "asimov-few", build_events, ANALYSES)
@@ -73,6 +74,15 @@ def compare(programs: Path, work: Path, events: int, build_events: int, repeats:
         repeats,
     )
     return rows
+
+
+def both(title: str, first: Row, second: Row) -> Row:
+    """The work of two rows as one."""
+    summed = Row(title)
+    for contestant in first.costs:
+        a, b = first.median(contestant), second.median(contestant)
+        summed.add(contestant, Cost(a.cpu + b.cpu, a.wall + b.wall))
+    return summed
 
 
 def arguments() -> argparse.Namespace:
