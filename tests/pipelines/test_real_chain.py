@@ -24,6 +24,9 @@ from gwfollow.pipelines.bilby import Bilby
 from gwfollow.sandbox.strain import Strain, from_gwosc
 from gwfollow.schedulers.base import JobState, JobStatus, Work
 
+#: few live points and an early stop, for runs whose samples do not matter
+FAST = {"sampler": {"sampler kwargs": {"nlive": 50, "dlogz": 30, "print_method": "interval-0.2"}}}
+
 pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.timeout(1500)]
 
 
@@ -131,8 +134,7 @@ def test_gw150914_comes_out_as_published(chain: Chain, pool: Any) -> None:
 
 def test_a_dag_whose_data_vanished_says_so_and_goes_on_when_it_is_back(chain: Chain, pool: Any) -> None:
     chain.run("psd")
-    # few live points and an early stop: what is sampled does not matter here
-    bilby, work = chain.build("bilby", {"sampler": {"sampler kwargs": {"nlive": 50, "dlogz": 150}}})
+    bilby, work = chain.build("bilby", FAST)
     assert isinstance(bilby, Bilby)
     strain = Path(chain.strain.files["H1"])
     away = strain.rename(strain.with_suffix(".away"))
@@ -146,3 +148,13 @@ def test_a_dag_whose_data_vanished_says_so_and_goes_on_when_it_is_back(chain: Ch
     assert again == work
     assert run(again) == 0
     assert bilby.detect_completion()
+
+
+def test_without_htcondor_the_script_samples_in_one_job(chain: Chain) -> None:
+    chain.run("psd")
+    bilby, work = chain.build("bilby", {"scheduler": {"name": "local"}, **FAST})
+    assert not isinstance(work, Dag)
+    assert run(work) == 0
+    assert bilby.detect_completion()
+    assert bilby.check_progress().values["iterations"] > 10
+    assert any(path.name == "bilby.err" for path in bilby.collect_logs())
