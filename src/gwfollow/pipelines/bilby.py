@@ -147,7 +147,8 @@ class Bilby(Pipeline):
     def check_progress(self) -> Progress:
         nlive = self._nlive()
         found = [
-            bilby_logs.sampling_progress(tail(path, 500), nlive) for path in bilby_logs.analysis_outputs(self.task.folder, self.run)
+            bilby_logs.sampling_progress(tail(path, 500), nlive)
+            for path in bilby_logs.analysis_outputs(self.task.folder, self.run)
         ]
         running = [progress for progress in found if progress is not None]
         if not running:
