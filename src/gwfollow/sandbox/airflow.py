@@ -26,6 +26,11 @@ from gwfollow.sandbox.processes import Service, tail
 COMPONENTS = ("api-server", "dag-processor", "scheduler", "triggerer")
 #: seconds until all components answer, on a slow machine
 START_SECONDS = 180.0
+#: a component that dies is started again, as systemd or a container engine does it at a site: Airflow 3.3.2's scheduler ends with a
+#: StaleDataError when a person clears a task at the moment at which it looks at the run
+KEEP_UP = (
+    """n=0; while [ $n -lt 20 ]; do "$@"; n=$((n+1)); echo "gwfollow: $2 ended with $?; start $n again" >&2; sleep 1; done"""
+)
 
 
 class LocalAirflow:
@@ -80,18 +85,16 @@ class LocalAirflow:
             raise PermanentError(f"airflow db migrate failed: {(made.stderr or made.stdout).strip().splitlines()[-1:]}")
 
     def start(self, tell: Callable[[str], None] = lambda _: None) -> None:
-        """Start all components and wait until they answer.  Raises `TransientError` with the tail of the log of one that died."""
+        """Start all components and wait until they answer.  Raises `TransientError` with the last words of those that do not."""
         for service in self.services:
-            service.start([airflow_command(), service.name], env=self.env())
+            service.start(["sh", "-c", KEEP_UP, "keep-up", airflow_command(), service.name], env=self.env())
         deadline = time.monotonic() + START_SECONDS
         while (missing := self._not_ready()) and time.monotonic() < deadline:
-            for service in self.services:
-                if not service.alive():
-                    raise TransientError(f"airflow {service.name} died:\n{tail(service.log)}")
             tell(f"waiting for {', '.join(missing)}")
             time.sleep(0.5)
         if missing:
-            raise TransientError(f"Airflow did not start within {START_SECONDS:.0f} s; see {self.folder}/*.log")
+            words = "\n".join(tail(service.log) for service in self.services if service.name in missing)
+            raise TransientError(f"Airflow's {', '.join(missing)} did not start within {START_SECONDS:.0f} s:\n{words}")
 
     def stop(self) -> None:
         """Stop all components and their children, and wait until they are gone."""
@@ -123,6 +126,8 @@ class LocalAirflow:
                 "load_examples": "False",
                 "executor": "LocalExecutor",
                 "parallelism": "6",
+                # a second change of an event within the default of 30 s would start a run on the old structure
+                "min_serialized_dag_update_interval": "1",
                 "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
                 "simple_auth_manager_users": f"{self.username}:admin",
                 "simple_auth_manager_passwords_file": str(self.folder / "passwords.json"),
