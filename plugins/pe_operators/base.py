@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from gwfollow.life import Site
 
+#: what Airflow's audit log calls a clear, and a mark of a task's state
+CLEAR, MARK = "post_clear_task_instances", "patch_task_instance"
+
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,14 @@ def cleared_by_person(context: Context) -> bool:
     ti = context["ti"]
     retries = ti.task.retries or 0
     return bool(ti.try_number > 1 and ti.try_number == ti.max_tries - retries + 1)
+
+
+def person_site(site: Site, event: str, task_id: str, action: str) -> Site:
+    """The site in the name of the person whose click it was, where Airflow's audit log tells."""
+    from gwfollow.provider.site import person_behind
+
+    person = person_behind(site.settings, action, event, task_id)
+    return site.acting(f"airflow:{person}") if person else site
 
 
 def open_site(who: str, *, ledger_conn_id: str | None, htcondor_conn_id: str | None) -> Site:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pe_operators.base import AnalysisOperator, cleared_by_person, translated
+from pe_operators.base import CLEAR, AnalysisOperator, cleared_by_person, person_site, translated
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,6 +21,7 @@ class BuildOperator(AnalysisOperator):
 
         site = self.site(context)
         if cleared_by_person(context):
+            site = person_site(site, self.event, self.task_id, CLEAR)
             translated(lambda: ask_again(site, self.event, self.analysis, why="its build was cleared in the web UI"))
         built = translated(lambda: build(site, self.event, self.analysis))
         self.log.info("attempt %d %s in %s", built.attempt, "built" if built.fresh else "was built before", built.folder)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from pe_operators.base import AnalysisOperator, cleared_by_person, open_site, translated
+from pe_operators.base import CLEAR, MARK, AnalysisOperator, cleared_by_person, open_site, person_site, translated
 from pe_operators.links import JobLogLink
 
 if TYPE_CHECKING:
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from gwfollow.life import Site
     from gwfollow.life.wait import Outcome
     from gwfollow.schedulers.poller import Query
+
+ARGUMENTS = (
+    *("event", "analysis", "purpose", "job_id", "scheduler", "task_id", "waiter", "settle"),
+    *("ledger_conn_id", "htcondor_conn_id"),
+)
 
 
 class SchedulerJobTrigger(BaseTrigger):
@@ -37,6 +42,7 @@ class SchedulerJobTrigger(BaseTrigger):
         purpose: str,
         job_id: str,
         scheduler: dict[str, Any],
+        task_id: str,
         waiter: str,
         settle: float,
         ledger_conn_id: str | None,
@@ -44,12 +50,11 @@ class SchedulerJobTrigger(BaseTrigger):
     ) -> None:
         super().__init__()
         self.event, self.analysis, self.purpose, self.job_id = event, analysis, purpose, job_id
-        self.scheduler, self.waiter, self.settle = scheduler, waiter, settle
+        self.scheduler, self.task_id, self.waiter, self.settle = scheduler, task_id, waiter, settle
         self.ledger_conn_id, self.htcondor_conn_id = ledger_conn_id, htcondor_conn_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        names = ("event", "analysis", "purpose", "job_id", "scheduler", "waiter", "settle", "ledger_conn_id", "htcondor_conn_id")
-        return "sensors.scheduler_job.SchedulerJobTrigger", {name: getattr(self, name) for name in names}
+        return "sensors.scheduler_job.SchedulerJobTrigger", {name: getattr(self, name) for name in ARGUMENTS}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         from gwfollow.schedulers.poller import shared_poller
@@ -74,6 +79,7 @@ class SchedulerJobTrigger(BaseTrigger):
         from gwfollow.life.wait import abandon
 
         site = open_site("airflow: web UI", ledger_conn_id=self.ledger_conn_id, htcondor_conn_id=self.htcondor_conn_id)
+        site = person_site(site, self.event, self.task_id, MARK)
         if abandon(site, self.event, self.analysis, self.waiter, purpose=self.purpose):
             stop(site, self.event, self.analysis)
 
@@ -106,10 +112,12 @@ class SchedulerJobSensor(AnalysisOperator):
         sure = event["state"] == "unknown"
         return self._follow(context, lambda site: settle(site, self.event, self.analysis, purpose=self.purpose, sure=sure))
 
-    def _follow(self, context: Context, look: Callable[[Site], Outcome]) -> dict[str, Any]:
+    def _follow(self, context: Context, look: Callable[[Site], Outcome], *, by_person: bool = False) -> dict[str, Any]:
         from gwfollow.life.wait import Verdict, expect, forget
 
         site = self.site(context)
+        if by_person:
+            site = person_site(site, self.event, self.task_id, CLEAR)
         waiter = f"{context['ti'].id}:{context['ti'].try_number}"
         try:
             outcome = translated(lambda: look(site))
@@ -134,6 +142,7 @@ class SchedulerJobSensor(AnalysisOperator):
                 purpose=self.purpose,
                 job_id=outcome.job_id,
                 scheduler=scheduler_identity(outcome.scheduler, site.settings),
+                task_id=self.task_id,
                 waiter=waiter,
                 settle=site.settings.settle_period,
                 ledger_conn_id=self.ledger_conn_id,

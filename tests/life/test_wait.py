@@ -165,6 +165,7 @@ def test_stop_waits_for_the_schedulers_confirmation(
         change.set_status(change.analysis(EVENT, "psd"), "stop")
     with monkeypatch.context() as patch:
         patch.setattr(MemoryScheduler, "remove", lambda *_: None)
+        patch.setattr("gwfollow.life.stop.CONFIRM_SECONDS", 0.0)
         with pytest.raises(TransientError, match="has not yet removed"):
             stop(site, EVENT, "psd")
     assert row(site)[0] == "stop"

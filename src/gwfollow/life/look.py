@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,9 @@ from gwfollow.life.build import explain
 from gwfollow.life.site import assets_of, current_attempt, pipeline_for, task_for
 from gwfollow.pipelines.base import Task
 from gwfollow.settings import Settings
+
+#: a terminal's escape sequences for colours, which bilby_pipe writes into its logs
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def _from_pipeline(task: Task) -> tuple[str, dict[str, str]]:
         pipeline = pipeline_for(task)
         progress = pipeline.check_progress()
         text = f"{progress.fraction:.0%} {progress.text}".strip() if progress.fraction is not None else progress.text
-        return text, {str(path): tail for path, tail in pipeline.collect_logs().items()}
+        return text, {str(path): _COLOURS.sub("", tail) for path, tail in pipeline.collect_logs().items()}
     except GWFollowError as error:
         return str(error), {}
     except Exception as error:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from gwfollow.errors import TransientError
 from gwfollow.ledger.schema import Job, now
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life.site import Site, current_attempt, pipeline_for, task_for
-from gwfollow.schedulers.base import JobState
+from gwfollow.schedulers.base import JobState, Scheduler
+
+#: seconds that a removal may take before it is tried again later
+CONFIRM_SECONDS = 15.0
 
 
 def stop(site: Site, event: str, analysis: str) -> bool:
@@ -60,18 +64,22 @@ def leave_attempt(site: Site, event: str, analysis: str) -> None:
 
 
 def _remove_all(site: Site, jobs: list[Job], folder: Path, *, reason: str) -> None:
+    """Remove them and wait for the scheduler's confirmation, which takes HTCondor a second or two."""
     for job in jobs:
         scheduler = site.scheduler(job.scheduler)
         ids = scheduler.find(job.key, folder) if job.job_id is None else [job.job_id]
         for job_id in ids:
             scheduler.remove(job_id, reason)
-        left = [
-            i
-            for i, status in scheduler.query(ids, dict.fromkeys(ids, folder)).items()
-            if not status.state.ended and status.state is not JobState.UNKNOWN
-        ]
-        if left:
-            raise TransientError(f"{job.scheduler} has not yet removed job {', '.join(left)} of {job.key}")
+        deadline = time.monotonic() + CONFIRM_SECONDS
+        while left := _in_queue(scheduler, ids, folder):
+            if time.monotonic() > deadline:
+                raise TransientError(f"{job.scheduler} has not yet removed job {', '.join(left)} of {job.key}")
+            time.sleep(0.5)
+
+
+def _in_queue(scheduler: Scheduler, ids: list[str], folder: Path) -> list[str]:
+    found = scheduler.query(ids, dict.fromkeys(ids, folder))
+    return [one for one, status in found.items() if not status.state.ended and status.state is not JobState.UNKNOWN]
 
 
 def _mark_removed(change: Change, ids: list[int]) -> None:

@@ -107,7 +107,7 @@ def abandon(site: Site, event: str, analysis: str, waiter: str, *, purpose: str 
         job.waiters = [w for w in job.waiters if w != waiter]
         if job.waiters or row.status not in {"running", "processing"}:
             return False
-        change.set_status(row, "stop", reason=f"its wait was ended in the web UI by {site.who}")
+        change.set_status(row, "stop", reason="its wait was ended in the web UI")
         return True
 
     return site.ledger.run(action, who=site.who)

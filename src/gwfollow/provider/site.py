@@ -64,3 +64,35 @@ def run_is_active(settings: Settings) -> Callable[[str], bool] | None:
     if api is None:
         return None
     return lambda event: any(run["state"] in {"queued", "running"} for run in api.dag_runs(event_dag_id(event)))
+
+
+def person_behind(settings: Settings, action: str, event: str, task_id: str) -> str | None:
+    """The login of who last did `action` (a name of Airflow's audit log) to a task of the event's DAG.
+
+    None where the settings name no Airflow, where it does not answer, or where nobody did: the action counts all the same.
+    """
+    from gwfollow.airflow_api import AirflowAPI
+    from gwfollow.errors import GWFollowError
+    from gwfollow.naming import event_dag_id
+
+    try:
+        api = AirflowAPI.from_settings(settings)
+        entries = api.event_log(event=action, dag_id=event_dag_id(event)) if api else []
+    except GWFollowError:
+        return None
+    for entry in entries:
+        if task_id in (entry.get("task_id") or "", *_words(entry.get("extra"))):
+            return str(entry["owner"]) if entry.get("owner") else None
+    return None
+
+
+def _words(extra: object) -> list[str]:
+    """The task ids in an audit entry's extra, which is JSON as text."""
+    import json
+
+    try:
+        found = json.loads(str(extra or "{}"))
+    except ValueError:
+        return []
+    ids = found.get("task_ids", []) if isinstance(found, dict) else []
+    return [str(one[0] if isinstance(one, list) else one) for one in ids] if isinstance(ids, list) else []
