@@ -152,7 +152,7 @@ def test_schedd_killed_while_an_analysis_runs_it_finishes_once(stage: Stage, poo
     stage.apply("E-schedd", "name: survivor")
     stage.until_status("E-schedd", "survivor", "running")
     stage.until_task("E-schedd", "survivor.wait", "deferred")
-    os.kill(pool.daemon("condor_schedd"), signal.SIGKILL)
+    os.kill(pool.daemon("schedd"), signal.SIGKILL)
     stage.go("E-schedd", "survivor")
     stage.until_status("E-schedd", "survivor", "uploaded", seconds=180)
     assert stage.runs("E-schedd", "survivor") == 1

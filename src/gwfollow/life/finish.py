@@ -189,6 +189,6 @@ def _still_runs(site: Site, event: str, analysis: str) -> bool:
     with site.ledger.read() as session:
         attempt = current_attempt(session, find_analysis(session, event, analysis))
         job = last_job(attempt)
-    if attempt is None or job is None or job.job_id is None:
-        return False
+    if attempt is None or job is None or job.job_id is None or job.state in {"ended", "removed"}:
+        return False  # an end that was seen stays one, also when the scheduler has forgotten the job
     return not site.scheduler(job.scheduler).query([job.job_id], {job.job_id: Path(attempt.folder)})[job.job_id].state.ended

@@ -68,6 +68,8 @@ def settle(
     try:
         # the folder has the event log, which still knows what queue and history have forgotten
         status = scheduler.query([found.job_id], {found.job_id: found.task.folder})[found.job_id]
+        if status.key not in (None, found.key):
+            status = JobStatus(JobState.UNKNOWN)  # another job was given this id: a queue that was made anew
         if status.state is JobState.STAGED:
             scheduler.start(found.job_id)
     except SchedulerSilent as error:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import requests
@@ -98,8 +99,8 @@ class LocalAirflow:
 
     def stop(self) -> None:
         """Stop all components and their children, and wait until they are gone."""
-        for service in reversed(self.services):
-            service.stop()
+        with ThreadPoolExecutor(len(self.services)) as threads:
+            list(threads.map(Service.stop, self.services))
 
     def env(self) -> dict[str, str]:
         """The environment of the components."""
@@ -145,7 +146,12 @@ class LocalAirflow:
             "api_auth": {"jwt_secret": secrets.token_urlsafe(32)},
             "dag_processor": {"refresh_interval": "5", "min_file_process_interval": "10", "bundle_refresh_check_interval": "1"},
             "scheduler": {"catchup_by_default": "False"},
-            "logging": {"base_log_folder": str(self.folder / "logs")},
+            "logging": {
+                "base_log_folder": str(self.folder / "logs"),
+                # servers of their own, so that two Airflows fit on one machine
+                "worker_log_server_port": str(free_port()),
+                "trigger_log_server_port": str(free_port()),
+            },
             "usage_data_collection": {"enabled": "False"},
         }
 
