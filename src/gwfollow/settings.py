@@ -25,7 +25,12 @@ class Settings:
     home: str = _setting(
         "GWFOLLOW_HOME", "~/gwfollow", "Folder that holds the ledger (SQLite) and the working folders of all events."
     )
-    ledger: str = _setting("GWFOLLOW_LEDGER", "", "SQLAlchemy URL of the ledger; empty means SQLite in the home folder.")
+    ledger: str = _setting(
+        "GWFOLLOW_LEDGER",
+        "",
+        "SQLAlchemy URL of the ledger; it outranks Airflow's connection gwfollow_ledger.  Empty means that connection, without one SQLite "
+        "in the home folder.",
+    )
     ledger_password_file: str = _setting(
         "GWFOLLOW_LEDGER_PASSWORD_FILE",
         "",

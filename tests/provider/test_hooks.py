@@ -12,9 +12,11 @@ import pytest
 pytest.importorskip("airflow.sdk")
 
 from gwfollow.errors import InputError, LedgerBusy
+from gwfollow.ledger.store import Ledger
 from gwfollow.provider.hooks.gracedb import GraceDBHook
 from gwfollow.provider.hooks.htcondor import HTCondorHook
 from gwfollow.provider.hooks.ledger import LedgerHook
+from gwfollow.provider.site import open_ledger
 from gwfollow.sandbox.gracedb import LocalGraceDB
 
 CANARY = "canary-0815"
@@ -146,3 +148,15 @@ def test_without_a_connection_the_settings_name_the_ledger(monkeypatch: pytest.M
     monkeypatch.setenv("GWFOLLOW_LEDGER", sqlite_url)
 
     assert str(LedgerHook().ledger().engine.url) == sqlite_url
+
+
+def test_a_ledger_that_the_settings_name_outranks_the_connection(
+    monkeypatch: pytest.MonkeyPatch, sqlite_url: str, tmp_path: Path
+) -> None:
+    define(monkeypatch, "l", conn_type="gwfollow_ledger", extra={"path": sqlite_url.removeprefix("sqlite:///")})
+    assert str(open_ledger("l").engine.url) == sqlite_url
+
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    Ledger.open(other, create=True).close()
+    monkeypatch.setenv("GWFOLLOW_LEDGER", other)
+    assert str(open_ledger("l").engine.url) == other

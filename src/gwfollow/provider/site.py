@@ -13,7 +13,7 @@ from gwfollow.settings import Settings
 
 
 def open_site(who: str, *, ledger_conn_id: str | None, htcondor_conn_id: str | None) -> Site:
-    """Ledger and schedulers from connections of the types ``gwfollow_ledger`` and ``htcondor``, else from the settings."""
+    """Ledger (see `open_ledger`) and schedulers, these from a connection of the type ``htcondor``, else from the settings."""
     from gwfollow.provider.hooks.htcondor import HTCondorHook
 
     settings = HTCondorHook(htcondor_conn_id).settings() if htcondor_conn_id else Settings.read()
@@ -21,11 +21,17 @@ def open_site(who: str, *, ledger_conn_id: str | None, htcondor_conn_id: str | N
 
 
 def open_ledger(ledger_conn_id: str | None) -> Ledger:
-    """The ledger of a connection, else of the settings."""
+    """The ledger that ``GWFOLLOW_LEDGER`` names, else that of the connection, else the one in the home folder.
+
+    Every task opens it at its start: a setting costs nothing to read, a connection a question to Airflow's API server.
+    """
     from gwfollow.ledger import open_ledger as from_settings
     from gwfollow.provider.hooks.ledger import LedgerHook
 
-    return LedgerHook(ledger_conn_id).ledger() if ledger_conn_id else from_settings(Settings.read())
+    settings = Settings.read()
+    if settings.ledger or not ledger_conn_id:
+        return from_settings(settings)
+    return LedgerHook(ledger_conn_id).ledger()
 
 
 def scheduler_identity(name: str, settings: Settings) -> dict[str, Any]:
