@@ -46,26 +46,35 @@ def build(site: Site, event: str, analysis: str) -> Built:
     claimed = site.ledger.run(lambda change: _claim(site, change, event, analysis), who=site.who)
     if claimed.state != "building":
         return Built(claimed.number, Path(claimed.folder), dict(claimed.inputs), fresh=False)
+    try:
+        with _sole_builder(Path(claimed.folder)):
+            return _build_alone(site, event, analysis, claimed)
+    except OSError as error:  # not even the folder of the lock: a full disk, no leave to write
+        reason = explain(error)
+        stick(site, event, analysis, reason, attempt=claimed.number)
+        raise PipelineError(f"{event}/{analysis}: {reason}") from error
+
+
+def _build_alone(site: Site, event: str, analysis: str, claimed: Attempt) -> Built:
     folder = Path(claimed.folder)
-    with _sole_builder(folder):
-        with site.ledger.read() as session:
-            row = find_analysis(session, event, analysis)
-            attempt = current_attempt(session, row)
-            if attempt is None or attempt.number != claimed.number:
-                raise NoWork(f"{event}/{analysis}: attempt {claimed.number} is no longer the present one")
-            if attempt.state != "building":
-                return Built(attempt.number, folder, dict(attempt.inputs), fresh=False)
-            task = task_for(session, row, attempt, site.settings)
-        try:
-            pipeline = pipeline_for(task)
-            inputs = _run_builder(pipeline, folder)
-        except TransientError:
-            raise
-        except Exception as error:
-            reason = explain(error)
-            stick(site, event, analysis, reason, attempt=claimed.number)
-            raise PipelineError(f"{event}/{analysis}: {reason}") from error
-        site.ledger.run(lambda change: _built(change, event, analysis, claimed.number, inputs), who=site.who)
+    with site.ledger.read() as session:
+        row = find_analysis(session, event, analysis)
+        attempt = current_attempt(session, row)
+        if attempt is None or attempt.number != claimed.number:
+            raise NoWork(f"{event}/{analysis}: attempt {claimed.number} is no longer the present one")
+        if attempt.state != "building":
+            return Built(attempt.number, folder, dict(attempt.inputs), fresh=False)
+        task = task_for(session, row, attempt, site.settings)
+    try:
+        pipeline = pipeline_for(task)
+        inputs = _run_builder(pipeline, folder)
+    except TransientError:
+        raise
+    except Exception as error:
+        reason = explain(error)
+        stick(site, event, analysis, reason, attempt=claimed.number)
+        raise PipelineError(f"{event}/{analysis}: {reason}") from error
+    site.ledger.run(lambda change: _built(change, event, analysis, claimed.number, inputs), who=site.who)
     return Built(claimed.number, folder, inputs, fresh=True)
 
 
