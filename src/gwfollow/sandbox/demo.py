@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -155,16 +156,12 @@ class Demo:
 
     # ---- the event -----------------------------------------------------------------------------------------------------
     def _apply(self, event: DemoEvent) -> None:
-        from click.testing import CliRunner
-
-        from gwfollow.commands.apply import apply
-
+        """As a person does it: the command line stores the change and asks Airflow for the run."""
+        command = Path(sys.executable).parent / "gwfollow"
         for blueprint in event.blueprints:
             self.say(f"gwfollow apply -f {blueprint}")
-            done = CliRunner().invoke(apply, ["-f", str(blueprint)])
-            if done.exit_code:
-                raise PermanentError(f"apply failed: {done.output.strip() or done.exception}")
-            print(done.output.rstrip(), flush=True)
+            if subprocess.run([command, "apply", "-f", blueprint], check=False).returncode:
+                raise PermanentError("the blueprint was refused")
 
     def _follow(self, event: DemoEvent, airflow: LocalAirflow) -> bool:
         ledger = open_ledger(Settings.read())
