@@ -1,0 +1,49 @@
+"""What a person reads at the top of an event's DAG."""
+
+from __future__ import annotations
+
+import pytest
+
+from gwfollow.ledger.views import AnalysisView, EventView
+from pe_operators.event_page import describe, describe_failure, state_of
+
+
+def event(*statuses: str) -> EventView:
+    analyses = tuple(AnalysisView(f"a{i}", "bilby", status) for i, status in enumerate(statuses))
+    return EventView("GW150914", 1126259462.4, "S150914a", "blueprint", 3, ("H1", "L1"), analyses)
+
+
+def test_the_facts_and_what_needs_what_are_there() -> None:
+    view = EventView(
+        "GW150914",
+        1126259462.4,
+        None,
+        "gracedb",
+        3,
+        ("H1",),
+        (AnalysisView("pe", "bilby", "ready", ("psd",), ("generate-psd",)),),
+    )
+    text = describe(view)
+    assert "| GPS time | 1126259462.400 s |" in text
+    assert "| GraceDB | none |" in text
+    assert "| pe | bilby | psd, generate-psd (nothing is called that) |" in text
+    assert "Clear" in text
+
+
+@pytest.mark.parametrize(
+    ("statuses", "word"),
+    [
+        (("uploaded", "stuck", "running"), "stuck"),
+        (("uploaded", "running", "ready"), "running"),
+        (("ready", "uploaded"), "ready"),
+        (("wait",), "waiting"),
+        (("uploaded", "finalised"), "done"),
+        ((), "empty"),
+    ],
+)
+def test_the_tag_says_what_most_wants_an_eye(statuses: tuple[str, ...], word: str) -> None:
+    assert state_of(event(*statuses)) == word
+
+
+def test_an_event_that_cannot_be_built_says_why() -> None:
+    assert "ValueError: a bad row" in describe_failure("GW150914", ValueError("a bad row"))
