@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gwfollow.errors import GWFollowError, NotFound
+from gwfollow.errors import NotFound
 from gwfollow.ledger.store import Ledger, find_analysis
 from gwfollow.life.build import explain
 from gwfollow.life.site import assets_of, current_attempt, pipeline_for, task_for
-from gwfollow.pipelines.base import Task
+from gwfollow.pipelines.base import Progress, Task
 from gwfollow.settings import Settings
 
 #: a terminal's escape sequences for colours, which bilby_pipe writes into its logs
@@ -61,13 +61,20 @@ def page_of(ledger: Ledger, event: str, analysis: str) -> Path:
 
 
 def _from_pipeline(task: Task) -> tuple[str, dict[str, str]]:
-    """A plugin's fault in these two must not hide the rest."""
+    """Progress and logs; a plugin's fault in one of them takes its place and hides nothing else."""
     try:
         pipeline = pipeline_for(task)
-        progress = pipeline.check_progress()
-        text = f"{progress.fraction:.0%} {progress.text}".strip() if progress.fraction is not None else progress.text
-        return text, {str(path): _COLOURS.sub("", tail) for path, tail in pipeline.collect_logs().items()}
-    except GWFollowError as error:
-        return str(error), {}
     except Exception as error:
-        return f"the pipeline cannot say: {explain(error)}", {}
+        return explain(error), {}
+    progress, logs, faults = Progress(), dict[Path, str](), []
+    try:
+        progress = pipeline.check_progress()
+    except Exception as error:
+        faults.append(f"no progress: {explain(error)}")
+    try:
+        logs = dict(pipeline.collect_logs())
+    except Exception as error:
+        faults.append(f"no logs: {explain(error)}")
+    percent = f"{progress.fraction:.0%}" if progress.fraction is not None else ""
+    text = " ".join(word for word in (percent, progress.text, *faults) if word)
+    return text, {str(path): tail for path, tail in logs.items()}

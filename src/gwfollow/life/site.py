@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,7 +143,7 @@ def megabytes(value: Any, default: int) -> int:
         amount = float(number)
     except ValueError:
         factor = None
-    if factor is None or amount <= 0:
+    if factor is None or not 0 < amount < math.inf:
         raise InputError("scheduler.request memory or disk", value, "a positive number of MB, or a text such as '4 GB'")
     if not unit and amount < 64:
         factor = 1024.0
