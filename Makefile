@@ -1,11 +1,11 @@
 # gwfollow: what people run.  "make" alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install lock lint test demo demo-stop bench site clean
+.PHONY: help install lock lint test demo demo-stop bench bench-airflow site clean
 
 OUT ?= demo-run
 
 help: ## say what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 15
 
 install: ## make .venv with everything in it (PYTHON=... chooses the interpreter)
 	@PYTHON="$(PYTHON)" sh scripts/install.sh
@@ -24,6 +24,9 @@ test: install ## lint and every test (TESTS="tests/ledger -k journal" for some)
 
 bench: install ## the measurements against asimov 0.8.0, as a table with ratios (ARGS="--events 100")
 	@.venv/bin/python bench/compare_asimov.py $(ARGS)
+
+bench-airflow: install ## what Airflow's part costs: DAG file, waits, latency, overhead over bare bilby_pipe (about 15 minutes)
+	@for each in dag_parse sensors latency overhead; do echo; .venv/bin/python bench/$$each.py || exit 1; done
 
 lock: install ## compile requirements.lock from pyproject.toml (UPGRADE=1: newest of everything)
 	@UPGRADE="$(UPGRADE)" sh scripts/lock.sh
