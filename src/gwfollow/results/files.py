@@ -11,22 +11,36 @@ from gwfollow.errors import PermanentError
 from gwfollow.life.checksums import sha256_of
 from gwfollow.schedulers.base import JobState, JobStatus
 
+_Look = tuple[str, int, int]
+
 
 class StableFiles:
     """A bulk query in the form of a scheduler's: a pattern is *completed* when its files have kept size and time for two looks."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[tuple[str, int, int], ...]] = {}
+        self._seen: dict[str, list[_Look]] = {}
 
     def query(self, patterns: Collection[str]) -> dict[str, JobStatus]:
-        """Looks once at each pattern."""
-        found = {}
-        for pattern in patterns:
-            now = tuple((p, Path(p).stat().st_size, Path(p).stat().st_mtime_ns) for p in sorted(glob.glob(pattern)))  # noqa: PTH207
-            stable = bool(now) and self._seen.get(pattern) == now and all(size for _, size, _ in now)
-            self._seen[pattern] = now
-            found[pattern] = JobStatus(JobState.COMPLETED, exit_code=0) if stable else JobStatus(JobState.RUNNING)
-        return found
+        """Looks once at each pattern; what is no longer asked for is forgotten."""
+        before, self._seen = self._seen, {pattern: _look(pattern) for pattern in patterns}
+        return {
+            pattern: JobStatus(JobState.COMPLETED, exit_code=0)
+            if now and now == before.get(pattern) and all(size > 0 for _, size, _ in now)
+            else JobStatus(JobState.RUNNING)
+            for pattern, now in self._seen.items()
+        }
+
+
+def _look(pattern: str) -> list[_Look]:
+    """Path, size (bytes) and time (ns) of every file; one that vanished since it was listed has the size -1 and holds its pattern up."""
+    found = []
+    for path in sorted(glob.glob(pattern)):  # noqa: PTH207 (absolute patterns)
+        try:
+            status = Path(path).stat()
+            found.append((path, status.st_size, status.st_mtime_ns))
+        except OSError:
+            found.append((path, -1, 0))
+    return found
 
 
 def read_whole(pattern: str) -> list[dict[str, str]]:
