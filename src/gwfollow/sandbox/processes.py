@@ -41,25 +41,38 @@ class Service:
         """Whether the very process that was started still runs."""
         if self._process is not None:
             return self._process.poll() is None
-        return self._recorded() is not None
+        recorded = self._recorded()
+        return recorded is not None and start_time(recorded[0]) == recorded[1]
 
     def stop(self, grace: float = 15.0) -> None:
         """SIGTERM to the whole group, SIGKILL to what is left after `grace` seconds; returns when it is gone."""
-        pid = self._process.pid if self._process is not None else self._recorded()
-        if pid is not None:
+        group = self._group()
+        if group is not None:
             for signum, wait in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(pid, signum)
-                if self._gone(pid, wait):
+                    os.killpg(group, signum)
+                if self._gone(group, wait):
                     break
         self.pid_file.unlink(missing_ok=True)
 
-    def _recorded(self) -> int | None:
+    def _group(self) -> int | None:
+        """The process group that is ours to signal: its leader is the recorded process, or what is left of it writes to our log."""
+        if self._process is not None and self._process.poll() is None:
+            return self._process.pid  # our child: its number is given to nobody else
+        recorded = self._recorded()
+        if recorded is None:
+            return None
+        pid, begun = recorded
+        if start_time(pid) == begun or any(_writes_to(member, self.log) for member in group_members(pid)):
+            return pid
+        return None
+
+    def _recorded(self) -> tuple[int, str] | None:
         try:
             pid, begun = self.pid_file.read_text().split()
+            return int(pid), begun
         except (OSError, ValueError):
             return None
-        return int(pid) if start_time(int(pid)) == begun else None
 
     def _gone(self, group: int, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -94,6 +107,14 @@ def group_members(group: int) -> list[int]:
         if int(fields[2]) == group and fields[0] != "Z":
             found.append(int(entry.name))
     return found
+
+
+def _writes_to(pid: int, log: Path) -> bool:
+    for stream in (1, 2):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/fd/{stream}").readlink() == log.resolve():
+                return True
+    return False
 
 
 def tail(path: Path, lines: int = 20) -> str:
