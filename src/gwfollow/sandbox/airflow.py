@@ -29,9 +29,7 @@ COMPONENTS = ("api-server", "dag-processor", "scheduler", "triggerer")
 START_SECONDS = 180.0
 #: a component that dies is started again, as systemd or a container engine does it at a site: Airflow 3.3.2's scheduler ends with a
 #: StaleDataError when a person clears a task at the moment at which it looks at the run
-KEEP_UP = (
-    """n=0; while [ $n -lt 20 ]; do "$@"; n=$((n+1)); echo "gwfollow: $2 ended with $?; start $n again" >&2; sleep 1; done"""
-)
+KEEP_UP = """n=0; while [ $n -lt 20 ]; do "$@"; c=$?; n=$((n+1)); echo "gwfollow: $2 ended with $c; start $n again" >&2; sleep 1; done"""
 
 
 class LocalAirflow:
