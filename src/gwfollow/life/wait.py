@@ -220,4 +220,4 @@ def _ended(change: Change, key: str, status: JobStatus) -> None:
 
 
 def _plain(status: JobStatus) -> dict[str, Any]:
-    return {k: (v.value if isinstance(v, enum.Enum) else v) for k, v in asdict(status).items() if v not in (None, "", 0)}
+    return {k: (v.value if isinstance(v, enum.Enum) else v) for k, v in asdict(status).items() if v not in (None, "")}
