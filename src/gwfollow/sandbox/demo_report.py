@@ -103,7 +103,7 @@ def print_summary(summary: Mapping[str, Any], expected: str) -> None:
                 name,
                 row["pipeline"],
                 row["status"],
-                str(row["job_id"]),
+                row["job_id"] or "-",
                 *(f"{stages.get(stage, 0):.1f} s" for stage in ("build", "job", "collect")),
                 f"{row['seconds']:.1f} s",
             )

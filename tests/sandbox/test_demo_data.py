@@ -1,0 +1,74 @@
+"""The demo's event: how its answer is judged, its entry in GraceDB, its blueprint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gwfollow.errors import PermanentError
+from gwfollow.gracedb.client import GraceDBClient
+from gwfollow.ledger.apply import apply
+from gwfollow.ledger.blueprints import read_text
+from gwfollow.ledger.store import Ledger, find_event
+from gwfollow.sandbox.demo_data import DemoEvent, make_event, register
+from gwfollow.sandbox.gracedb import LocalGraceDB
+from gwfollow.sandbox.strain import Strain
+
+STRAIN = Strain(
+    gps=1126259462.4,
+    files={"H1": "/data/H-H1.gwf", "L1": "/data/L-L1.gwf"},
+    channels={"H1": "H1:SIM", "L1": "L1:SIM"},
+    injected={"chirp_mass": 31.0},
+)
+REAL = Strain(gps=1126259462.4, files=STRAIN.files, channels=STRAIN.channels)
+
+
+@pytest.mark.parametrize(
+    ("median", "good"), [(31.2, True), (30.0, True), (32.5, True), (29.9, False), (32.6, False), (float("nan"), False)]
+)
+def test_real_strain_must_give_the_published_mass_however_wide_the_interval(median: float, good: bool) -> None:
+    mass = {"median": median, "low": 20.0, "high": 45.0}
+    assert DemoEvent("GW150914", REAL, "").plausible(mass) is good
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "good"),
+    [(30.0, 32.0, True), (31.5, 33.0, True), (31.6, 33.0, False), (29.0, 30.5, True), (29.0, 30.4, False), (50.0, 60.0, False)],
+)
+def test_simulated_strain_must_give_what_was_injected_within_a_third_of_the_interval(low: float, high: float, good: bool) -> None:
+    mass = {"median": (low + high) / 2, "low": low, "high": high}
+    assert DemoEvent("SIM150914", STRAIN, "").plausible(mass) is good
+
+
+def test_the_published_median_does_not_help_a_simulated_event_whose_injection_was_missed() -> None:
+    assert not DemoEvent("SIM150914", STRAIN, "").plausible({"median": 31.2, "low": 31.19, "high": 31.21})
+
+
+@pytest.mark.slow
+def test_the_event_gets_a_superevent_and_a_blueprint_that_can_be_applied(tmp_path: Path) -> None:
+    with LocalGraceDB(tmp_path / "gracedb") as gracedb:
+        client = GraceDBClient(gracedb.url, ca=gracedb.ca, token=gracedb.token())
+        event = register(client, DemoEvent("SIM150914", STRAIN, "simulated"), tmp_path)
+        superevent = client.superevent(event.graceid)
+    assert superevent["t_0"] == STRAIN.gps
+    assert superevent["category"] == "Test"
+    assert sorted(superevent["preferred_event_data"]["instruments"].split(",")) == ["H1", "L1"]
+
+    ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", create=True)
+    with ledger.change(who="test") as change:
+        for blueprint in event.blueprints:
+            apply(change, read_text(blueprint.read_text(), blueprint.name).blueprints)
+    with ledger.read() as session:
+        row = find_event(session, "SIM150914")
+        assert (row.gps, row.graceid) == (STRAIN.gps, event.graceid)
+        assert [a.name for a in row.analyses] == ["psd", "bilby", "pesummary"]
+        assert [[need.needed.name for need in a.needs if need.needed] for a in row.analyses] == [[], ["psd"], ["bilby"]]
+        assert row.document["data"]["data files"] == STRAIN.files
+    ledger.close()
+
+
+def test_a_folder_without_strain_is_named(tmp_path: Path) -> None:
+    (tmp_path / "gwosc").mkdir()
+    with pytest.raises(PermanentError, match=r"no strain: .*gwosc"):
+        make_event(tmp_path / "data", tmp_path / "gwosc")
