@@ -88,9 +88,14 @@ class Ledger:
 
     def _check_revision(self, shown: str) -> None:
         with self.engine.connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):
-                raise NotFound(f"no ledger at {shown}; 'gwfollow init' makes one")
-            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            try:
+                found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            except DatabaseError:
+                # the inspector takes longer than the question: it is only asked why
+                connection.rollback()
+                if inspect(connection).has_table("alembic_version"):
+                    raise
+                raise NotFound(f"no ledger at {shown}; 'gwfollow init' makes one") from None
         if found != HEAD:
             raise InputError(f"ledger {shown}", f"revision {found}", f"revision {HEAD} ('gwfollow init' migrates)")
 

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from gwfollow.ledger.schema import Analysis, Event, Need
+# Every task asks this at its start, in a process of its own: SQLAlchemy would take longer to compile a query than the database to answer.
+_EVENTS = """\
+SELECT id, name, gps, graceid, source, revision, {detectors} AS detectors
+FROM events WHERE active {which} ORDER BY id
+"""
+
+#: the database takes it from the document, so that the document itself does not travel
+_DETECTORS = {"sqlite": "json_extract(document, '$.interferometers')", "postgresql": "document -> 'interferometers'"}
+
+#: a row for each edge; an analysis without needs has one row
+_ANALYSES = """\
+SELECT analyses.id, analyses.event_id, analyses.name, analyses.pipeline, analyses.status,
+       needs.condition, needs.optional, needs.dynamic, needed.name AS needed
+FROM analyses JOIN events ON analyses.event_id = events.id
+     LEFT JOIN needs ON needs.analysis_id = analyses.id
+     LEFT JOIN analyses AS needed ON needs.needed_id = needed.id
+WHERE events.active {which}
+ORDER BY analyses.id, needs.position, needs.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,55 +57,21 @@ class EventView:
 
 def active_events(session: Session, name: str | None = None) -> list[EventView]:
     """All active events, oldest first, or the one called `name` (an empty list where it is not active)."""
+    which, values = ("", {}) if name is None else ("AND events.name = :name", {"name": name})
     analyses: dict[int, list[AnalysisView]] = defaultdict(list)
-    for _, rows in groupby(session.execute(_analyses(name)), key=lambda row: row.id):
+    for _, rows in groupby(session.execute(text(_ANALYSES.format(which=which)), values), key=lambda row: row.id):
         edges = list(rows)
         analyses[edges[0].event_id].append(_view(edges))
+    detectors = _DETECTORS[session.get_bind().dialect.name]
     return [
-        EventView(
-            row.name, row.gps, row.graceid, row.source, row.revision, tuple(row.interferometers or ()), tuple(analyses[row.id])
-        )
-        for row in session.execute(_events(name))
+        EventView(row.name, row.gps, row.graceid, row.source, row.revision, _names(row.detectors), tuple(analyses[row.id]))
+        for row in session.execute(text(_EVENTS.format(detectors=detectors, which=which)), values)
     ]
 
 
-def _events(name: str | None) -> Select[Any]:
-    query = select(
-        Event.id,
-        Event.name,
-        Event.gps,
-        Event.graceid,
-        Event.source,
-        Event.revision,
-        # the database takes it from the document, so that the document itself does not travel
-        Event.document["interferometers"].label("interferometers"),
-    )
-    query = query.where(Event.active).order_by(Event.id)
-    return query.where(Event.name == name) if name is not None else query
-
-
-def _analyses(name: str | None) -> Select[Any]:
-    """A row for each edge; an analysis without needs has one row."""
-    needed = select(Analysis.id, Analysis.name).subquery()
-    query = (
-        select(
-            Analysis.id,
-            Analysis.event_id,
-            Analysis.name,
-            Analysis.pipeline,
-            Analysis.status,
-            Need.condition,
-            Need.optional,
-            Need.dynamic,
-            needed.c.name.label("needed"),
-        )
-        .join(Event, Analysis.event_id == Event.id)
-        .outerjoin(Need, Need.analysis_id == Analysis.id)
-        .outerjoin(needed, Need.needed_id == needed.c.id)
-        .where(Event.active)
-        .order_by(Analysis.id, Need.position, Need.id)
-    )
-    return query.where(Event.name == name) if name is not None else query
+def _names(value: Any) -> tuple[str, ...]:
+    """SQLite gives a part of a document as text."""
+    return tuple((json.loads(value) if isinstance(value, str) else value) or ())
 
 
 def _view(edges: Sequence[Row[Any]]) -> AnalysisView:
