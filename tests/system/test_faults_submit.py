@@ -38,9 +38,10 @@ class Caller:
 
     def __init__(self, site: Site, toy: Path, analysis: str, stop: str = "") -> None:
         self.analysis = analysis
+        path = os.pathsep.join(filter(None, [str(toy), os.environ.get("PYTHONPATH")]))
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("caller.py")), EVENT, analysis, stop],
-            env=os.environ | {"GWFOLLOW_HOME": site.settings.home, "PYTHONPATH": str(toy)},
+            env=os.environ | {"GWFOLLOW_HOME": site.settings.home, "PYTHONPATH": path},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -95,6 +96,13 @@ def recorded(site: Site, analysis: str) -> str | None:
         return job.job_id if job else None
 
 
+def states_of(site: Site, analysis: str) -> dict[str, JobState]:
+    """What HTCondor says of every job under the key, whoever submitted it."""
+    scheduler = site.scheduler("htcondor")
+    ids = scheduler.find(job_key(EVENT, analysis, 1, 0), folder_of(site, analysis))
+    return {job_id: status.state for job_id, status in scheduler.query(ids).items()}
+
+
 def bring_to_the_end(site: Site, *analyses: str) -> None:
     """Wait for and collect all at once, then let the jobs and the scheduler be witnesses that each ran once."""
 
@@ -102,13 +110,11 @@ def bring_to_the_end(site: Site, *analyses: str) -> None:
         await asyncio.gather(*(follow(site, analysis) for analysis in analyses))
 
     asyncio.run(asyncio.wait_for(follow_all(), 120))
-    scheduler = site.scheduler("htcondor")
     for analysis in analyses:
         collect(site, EVENT, analysis)
         assert row(site, analysis).status == "finished"
         assert runs(folder_of(site, analysis)) == 1
-        ids = scheduler.find(job_key(EVENT, analysis, 1, 0), folder_of(site, analysis))
-        states = {job_id: status.state for job_id, status in scheduler.query(ids).items()}
+        states = states_of(site, analysis)
         assert [job_id for job_id, state in states.items() if state is not JobState.REMOVED] == [recorded(site, analysis)]
         assert states[recorded(site, analysis) or ""] is JobState.COMPLETED
 
@@ -150,6 +156,8 @@ def test_a_worker_that_was_cut_off_and_its_retry_make_one_job(start: Start, tmp_
         cut_off = start(site, "only", stop)
         cut_off.go_on()
         assert cut_off.hear() == "stopped"
+        accepted = [] if stop == "intent recorded" else [JobState.STAGED]
+        assert list(states_of(site, "only").values()) == accepted, "a job that nobody has recorded may run"
         retry = start(site, "only")
         retry.go_on()
         assert retry.hear().split()[:2] == ["done", recorded(site, "only")]
