@@ -26,7 +26,7 @@ bench: install ## the measurements against asimov 0.8.0, as a table with ratios 
 	@.venv/bin/python bench/compare_asimov.py $(ARGS)
 
 bench-airflow: install ## what Airflow's part costs: DAG file, waits, latency, overhead over bare bilby_pipe (about 15 minutes)
-	@for each in dag_parse sensors latency overhead; do echo; .venv/bin/python bench/$$each.py || exit 1; done
+	@for each in dag_parse waits latency overhead; do echo; .venv/bin/python bench/$$each.py || exit 1; done
 
 lock: install ## compile requirements.lock from pyproject.toml (UPGRADE=1: newest of everything)
 	@UPGRADE="$(UPGRADE)" sh scripts/lock.sh

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 
 from airflow.sdk import DAG, TaskGroup, get_parsing_context
-from pe_operators import BuildOperator, CollectOperator, PlanOperator, PublishOperator, SubmitOperator, VerdictOperator
-from pe_operators.event_page import describe, describe_failure, state_of
-from pe_operators.upkeep import DeliverOperator, SweepOperator
-from sensors import ProcessSensor, SchedulerJobSensor
 
 from gwfollow.ledger.views import AnalysisView, EventView, active_events
 from gwfollow.naming import event_dag_id, event_of_dag, group_ids
 from gwfollow.provider.site import open_ledger
+from pe_operators import BuildOperator, CollectOperator, PlanOperator, PublishOperator, SubmitOperator, VerdictOperator
+from pe_operators.event_page import describe, describe_failure, state_of
+from pe_operators.upkeep import DeliverOperator, SweepOperator
+from sensors import ProcessSensor, SchedulerJobSensor
 
 log = logging.getLogger(__name__)
 COMMON = {"schedule": None, "catchup": False, "is_paused_upon_creation": False, "max_active_runs": 64}
@@ -60,12 +60,13 @@ def unbuildable(name: str, error: Exception) -> DAG:
     return dag
 
 
-# always there, so that Airflow knows this file before the first event comes
-with DAG("events", tags=["gwfollow"], doc_md="Trigger this to look at every active event.", **COMMON) as overview:
-    SweepOperator(task_id="sweep") >> DeliverOperator(task_id="deliver")
-
 # a task builds its own DAG only; the DAG processor, which has none in mind, builds all
 wanted = event_of_dag(get_parsing_context().dag_id)
+if not wanted:
+    # always there, so that Airflow knows this file before the first event comes
+    with DAG("events", tags=["gwfollow"], doc_md="Trigger this to look at every active event.", **COMMON) as overview:
+        SweepOperator(task_id="sweep") >> DeliverOperator(task_id="deliver")
+
 with open_ledger("gwfollow_ledger").read() as session:
     events = active_events(session, name=wanted)
 for view in events:
