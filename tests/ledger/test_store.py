@@ -281,3 +281,18 @@ def _write_until_full(url: str) -> int:
     except BaseException:
         return 1
     return 0
+
+
+@pytest.mark.parametrize(
+    ("url", "password"),
+    [
+        ("nonsense", None),
+        ("sqlite:////tmp/gwfollow-nothing.db", "hunter2"),
+        ("mysql://host/db", "hunter2"),
+        ("oracle+zz://h/db", None),
+    ],
+)
+def test_a_url_that_names_no_ledger_is_refused_without_its_password(url: str, password: str | None) -> None:
+    with pytest.raises(InputError) as refused:
+        Ledger.open(url, password=password, create=True)
+    assert "hunter2" not in str(refused.value)

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select, text
-from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -55,23 +55,14 @@ class Ledger:
         InputError : not a URL, or no ledger there (the text says which command makes one)
         LedgerBusy : the server does not answer
         """
-        try:
-            parsed = make_url(url)
-        except Exception:
-            raise InputError("ledger URL", "(not shown)", "sqlite:////path or postgresql+psycopg://user@host/database") from None
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        if password is not None:
-            parsed = parsed.set(password=password)
+        parsed = _parsed(url, password)
         shown = parsed.render_as_string(hide_password=True)
         sqlite = parsed.get_backend_name() == "sqlite"
         if sqlite and parsed.database and not create and not Path(parsed.database).is_file():
             raise NotFound(f"no ledger at {shown}; 'gwfollow init' makes one")
         if sqlite and parsed.database and create:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, **_engine_options(sqlite))
-        if sqlite:
-            _tune_sqlite(engine)
+        engine = _engine(parsed, shown)
         ledger = cls(engine)
         try:
             if create:
@@ -239,6 +230,29 @@ def _serialization(error: DBAPIError) -> bool:
 
 def _first_line(error: Exception) -> str:
     return str(getattr(error, "orig", error)).strip().partition("\n")[0]
+
+
+def _parsed(url: str, password: str | None) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InputError("ledger URL", "(not shown)", "sqlite:////path or postgresql+psycopg://user@host/database") from None
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return parsed if password is None else parsed.set(password=password)
+
+
+def _engine(url: URL, shown: str) -> Engine:
+    sqlite = url.get_backend_name() == "sqlite"
+    try:
+        engine = create_engine(url, **_engine_options(sqlite))
+    except (ArgumentError, ImportError) as error:  # a password for a SQLite file, a database that no driver is installed for
+        raise InputError(
+            f"ledger {shown}", type(error).__name__, "a SQLite file, or a PostgreSQL server with its driver"
+        ) from None
+    if sqlite:
+        _tune_sqlite(engine)
+    return engine
 
 
 def _engine_options(sqlite: bool) -> dict[str, Any]:
