@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
+
 from pe_operators.upkeep import DeliverOperator, SweepOperator
 
 with DAG(

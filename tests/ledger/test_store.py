@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import random
 import resource
 import signal
@@ -256,11 +256,10 @@ def test_a_full_disk_leaves_the_ledger_as_it_was(sqlite_url: str) -> None:
     ledger = Ledger.open(sqlite_url)
     add_event(ledger)
     ledger.close()
-    child = os.fork()
-    if child == 0:
-        os._exit(_write_until_full(sqlite_url))
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 75
+    child = multiprocessing.get_context("spawn").Process(target=_write_until_full, args=(sqlite_url,))
+    child.start()
+    child.join()
+    assert child.exitcode == 75
     with Ledger.open(sqlite_url).read() as session:
         assert session.execute(text("PRAGMA integrity_check")).scalar() == "ok"
         assert session.scalars(select(Event.document)).one() == {"count": 0}
@@ -270,17 +269,14 @@ def test_a_full_disk_leaves_the_ledger_as_it_was(sqlite_url: str) -> None:
     ledger.close()
 
 
-def _write_until_full(url: str) -> int:
+def _write_until_full(url: str) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then write() fails instead
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
     try:
         with Ledger.open(url).change(who="test") as change:
             change.event("GW150914").document = {"count": 1, "ballast": "x" * 4 * 2**20}
     except LedgerBusy:
-        return 75
-    except BaseException:
-        return 1
-    return 0
+        sys.exit(75)
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ def _submit_and_start(state: Path, folder: Path, gate: object) -> str:
 
 @pytest.mark.slow
 def test_eight_callers_at_once_make_it_run_once(local: Local, folder: Path) -> None:
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     with context.Manager() as manager:
         gate = manager.Barrier(8)
         with context.Pool(8) as callers:
@@ -208,9 +208,10 @@ def test_a_caller_killed_anywhere_and_its_retry_make_it_run_once(local: Local, t
 
 
 def test_a_job_outlives_the_process_that_started_it(local: Local, folder: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    caller = context.Process(target=_submit_and_start, args=(local._root, folder, context.Event()))
-    caller._args[2].set()  # type: ignore[attr-defined]
+    context = multiprocessing.get_context("spawn")
+    gate = context.Event()
+    gate.set()
+    caller = context.Process(target=_submit_and_start, args=(local._root, folder, gate))
     caller.start()
     caller.join()
     [job_id] = local.find(KEY)

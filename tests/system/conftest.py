@@ -41,6 +41,7 @@ def stage(pool: PersonalPool, toy: Path, checkout: Path) -> Iterator[Stage]:
         **pool.env(),
         "PYTHONPATH": str(toy),
         "GWFOLLOW_HOME": str(folder / "home"),
+        "GWFOLLOW_LEDGER": f"sqlite:///{folder / 'home' / 'ledger.db'}",
         "GWFOLLOW_POLL_SECONDS": "1",
         "GWFOLLOW_SETTLE_SECONDS": "5",
         "GWFOLLOW_AIRFLOW_URL": airflow.url,

@@ -138,6 +138,7 @@ class Demo:
         return {
             **self.pool.env(),
             "GWFOLLOW_HOME": str(self.home),
+            "GWFOLLOW_LEDGER": f"sqlite:///{self.home / 'ledger.db'}",
             "GWFOLLOW_SCHEDULER": "htcondor",
             "GWFOLLOW_POLL_SECONDS": "1",
             "GWFOLLOW_SETTLE_SECONDS": "10",
