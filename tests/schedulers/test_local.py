@@ -109,7 +109,8 @@ def test_a_held_job_stands_still_and_goes_on_when_released(local: Local, folder:
     local.hold(job_id, "retracted")
     held = local.query([job_id])[job_id]
     assert (held.state, held.reason) == (JobState.HELD, "retracted")
-    assert Path(f"/proc/{process_of(local, job_id).pid}/stat").read_text().rpartition(") ")[2][0] == "T"
+    stat = Path(f"/proc/{process_of(local, job_id).pid}/stat")
+    until(local, job_id, lambda status: stat.read_text().rpartition(") ")[2][0] == "T")  # the kernel stops it a moment later
     (folder / "go").touch()
     local.release(job_id)
     assert until(local, job_id, lambda status: status.state.ended).succeeded

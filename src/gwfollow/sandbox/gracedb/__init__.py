@@ -9,8 +9,8 @@ It speaks TLS with a certificate of its own CA, and knows people by a bearer tok
 from __future__ import annotations
 
 import json
+import os
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from gwfollow.errors import InputError, RemoteSilent
+from gwfollow.sandbox.processes import Service
 
 #: seconds that a start may take on a busy machine
 START_SECONDS = 60.0
@@ -29,7 +30,7 @@ class LocalGraceDB:
     def __init__(self, folder: Path, port: int = 0, *, faults: bool = False) -> None:
         """`folder` keeps data, files and credentials; port 0 takes a free one; `faults` obeys `fail` (tests only)."""
         self.folder, self.port, self.faults = Path(folder).absolute(), port, faults
-        self.process: subprocess.Popen[bytes] | None = None
+        self._server = Service(self.folder, "server")
 
     # ---- where it is, how to get in ------------------------------------------------------------------------------------
     @property
@@ -62,33 +63,19 @@ class LocalGraceDB:
         """Returns when it answers.  Raises `RemoteSilent` with the server's own words where it does not."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = [sys.executable, "-m", "gwfollow.sandbox.gracedb.server", str(self.folder), str(self.port)]
-        with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, *(["--faults"] if self.faults else [])],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        (self.folder / "service.json").unlink(missing_ok=True)
+        self._server.start([*command, *(["--faults"] if self.faults else [])], env=os.environ)
         end = time.monotonic() + START_SECONDS
         while not self._listens():
-            if self.process.poll() is not None or time.monotonic() > end:
+            if not self._server.alive() or time.monotonic() > end:
                 self.stop()
                 raise RemoteSilent(f"the local GraceDB did not start; see {self.folder / 'server.log'}")
             time.sleep(0.05)
         self.port = int(self._service()["port"])
 
     def stop(self) -> None:
-        """End it; nothing where it does not run."""
-        if self.process is None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process = None
+        """End it, also from another process than the one that started it; nothing where it does not run."""
+        self._server.stop()
 
     def fail(self, *faults: dict[str, Any]) -> None:
         """The faults of the next requests, see `gwfollow.sandbox.gracedb.faults`; none takes back what is left."""
@@ -118,8 +105,6 @@ class LocalGraceDB:
         try:
             service = self._service()
         except InputError:
-            return False
-        if self.process is None or service["pid"] != self.process.pid:
             return False
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", service["port"])) == 0
