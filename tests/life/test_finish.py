@@ -133,6 +133,22 @@ def test_a_pipelines_own_post_processing_is_a_job_and_shows_as_processing(
     assert scheduler.ran == ["GW150914/psd/1", "GW150914/psd/1.post"]
 
 
+def test_nothing_is_published_while_post_processing_is_not_complete(
+    site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person marked *process* as a success."""
+    with site.ledger.change(who="test") as change:
+        row = change.analysis(EVENT, "psd")
+        row.document = {**row.document, "post": True}
+    (folder / "result.json").write_text("[1]")
+    collect(site, EVENT, "psd")
+    process(site, EVENT, "psd")
+    monkeypatch.setattr("gwfollow.pipelines.base.Pipeline.detect_completion_processing", lambda self: False)
+    with pytest.raises(PipelineError, match="post-processing is not complete"):
+        publish(site, EVENT, "psd")
+    assert status_of(site) == "processing"
+
+
 def test_nothing_is_published_of_an_analysis_that_has_not_finished(site: Site) -> None:
     with pytest.raises(NoWork):
         publish(site, EVENT, "psd")

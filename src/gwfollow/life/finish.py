@@ -86,6 +86,8 @@ def publish(site: Site, event: str, analysis: str) -> list[str]:
     if status not in {"finished", "processing"}:
         raise NoWork(f"{event}/{analysis} is {status}")
     pipeline = pipeline_for(task)
+    if status == "processing" and not _guarded(site, event, analysis, pipeline, "detect_completion_processing"):
+        raise PipelineError(f"{event}/{analysis}: its post-processing is not complete; is its job still running?")
     _guarded(site, event, analysis, pipeline, "after_processing")
     files: Mapping[str, Path] = _guarded(site, event, analysis, pipeline, "store_results")
     checksums = {name: sha256_of(path) for name, path in files.items()}
