@@ -63,6 +63,17 @@ def test_a_run_is_started_once_whatever_is_asked_twice(api: AirflowAPI) -> None:
 
 @pytest.mark.slow
 @pytest.mark.system
+def test_all_dags_at_work_are_found_by_one_question(api: AirflowAPI) -> None:
+    api.start_run("event.GW0", "rev-at-work")  # nobody schedules here: it stays queued
+    assert "event.GW0" in api.dags_at_work()
+    path = "dags/event.GW0/dagRuns/rev-at-work"
+    for run in api.dag_runs("event.GW0"):
+        api._call("PATCH", path.replace("rev-at-work", run["dag_run_id"]), json={"state": "success"})
+    assert "event.GW0" not in api.dags_at_work()
+
+
+@pytest.mark.slow
+@pytest.mark.system
 def test_a_dag_that_is_not_known_is_silence_until_its_file_has_been_read(airflow: AirflowServer, api: AirflowAPI) -> None:
     airflow.set_events(["GW0", "GW1"])
     with pytest.raises(RemoteSilent, match=r"event\.GW1"):

@@ -114,6 +114,11 @@ class AirflowAPI:
         answer = self._call("GET", f"dags/{_part(dag_id)}/dagRuns", params=query, missing_ok=True)
         return list(answer["dag_runs"]) if answer else []
 
+    def dags_at_work(self) -> set[str]:
+        """Ids of all DAGs that have a run which is queued or running; one question however many DAGs there are (100 runs a page)."""
+        query = {"state": ["queued", "running"], "order_by": "id"}
+        return {str(run["dag_id"]) for run in self._pages("dags/~/dagRuns", "dag_runs", query)}
+
     # ---- what people see, what they did --------------------------------------------------------------------------------
     def set_note(self, dag_id: str, run_id: str, task_id: str, note: str, *, map_index: int = -1) -> None:
         """Write the note beside a task instance (shown in the web UI; cut to what Airflow keeps)."""

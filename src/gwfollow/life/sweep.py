@@ -14,11 +14,12 @@ def sweep(site: Site, has_active_run: Callable[[str], bool]) -> list[str]:
 
     Parameters
     ----------
-    has_active_run : whether the event's DAG has a run that is queued or running (asked only for events with work)
+    has_active_run : whether the event's DAG has a run that is queued or running; asked first, so that the ledger is read only for
+        events that nobody works on
     """
     asked = []
     for event in events_with_work(site):
-        if has_work(site, event) and not has_active_run(event):
+        if not has_active_run(event) and has_work(site, event):
             site.ledger.run(lambda change, event=event: _ask(change, event), who=site.who, why="no run was at work on it")  # type: ignore[misc]
             asked.append(event)
     return asked

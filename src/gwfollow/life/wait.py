@@ -79,7 +79,7 @@ def settle(
     if status.state is JobState.HELD:
         raise _stuck(site, event, analysis, f"job {found.job_id} is held: {status.reason or 'no reason given'}")
     if status.state in (JobState.IDLE, JobState.RUNNING):
-        _unstick(site, event, analysis, purpose)
+        _unstick(site, event, analysis, purpose, found)
         return Outcome(Verdict.WAIT, found.scheduler, found.job_id, status.describe())
     return _after_the_end(site, event, analysis, found, status, purpose, by_person, sure)
 
@@ -158,7 +158,7 @@ def _after_the_end(
         raise _stuck(site, event, analysis, explain(error)) from error
     if complete:
         site.ledger.run(lambda change: _ended(change, found.key, status), who=site.who)
-        _unstick(site, event, analysis, purpose)
+        _unstick(site, event, analysis, purpose, found)
         return Outcome(Verdict.DONE, found.scheduler, found.job_id, status.describe())
     if status.state is JobState.UNKNOWN:
         if not sure:
@@ -202,8 +202,10 @@ def _stuck(site: Site, event: str, analysis: str, reason: str) -> PipelineError:
     return PipelineError(f"{event}/{analysis} is stuck: {reason}")
 
 
-def _unstick(site: Site, event: str, analysis: str, purpose: str) -> None:
-    """A job that goes on, or has gone on to its end, after a person released it."""
+def _unstick(site: Site, event: str, analysis: str, purpose: str, found: _InHand) -> None:
+    """A job that goes on, or has gone on to its end, after a person released it; nothing is written where it was not stuck."""
+    if found.status != "stuck":
+        return
 
     def action(change: Change) -> None:
         row = change.analysis(event, analysis)

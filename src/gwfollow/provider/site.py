@@ -62,14 +62,18 @@ def deliver(site: Site, *, gracedb_conn_id: str | None) -> str:
 
 
 def run_is_active(settings: Settings) -> Callable[[str], bool] | None:
-    """Asks Airflow's API whether an event's DAG has a run that is queued or running; None where the settings name no Airflow."""
+    """Whether an event's DAG has a run that is queued or running, asked of Airflow's API once for all events, now.
+
+    None where the settings name no Airflow.  Raises `RemoteSilent` where it does not answer: that is not "no run".
+    """
     from gwfollow.airflow_api import AirflowAPI
     from gwfollow.naming import event_dag_id
 
     api = AirflowAPI.from_settings(settings)
     if api is None:
         return None
-    return lambda event: any(run["state"] in {"queued", "running"} for run in api.dag_runs(event_dag_id(event)))
+    at_work = api.dags_at_work()
+    return lambda event: event_dag_id(event) in at_work
 
 
 def person_behind(settings: Settings, action: str, event: str, task_id: str) -> str | None:
