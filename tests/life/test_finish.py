@@ -42,6 +42,15 @@ def messages(site: Site) -> list[Outbox]:
         return list(session.scalars(select(Outbox).where(Outbox.destination == "gracedb")))
 
 
+def collect_with_post_processing(site: Site, folder: Path) -> None:
+    """The analysis has results, and its pipeline a job of its own for what comes after."""
+    with site.ledger.change(who="test") as change:
+        row = change.analysis(EVENT, "psd")
+        row.document = {**row.document, "post": True}
+    (folder / "result.json").write_text("[1]")
+    collect(site, EVENT, "psd")
+
+
 def name_in_gracedb(site: Site) -> None:
     with site.ledger.change(who="test") as change:
         change.event(EVENT).graceid = "S150914a"
@@ -116,11 +125,7 @@ def test_an_event_that_gracedb_does_not_know_is_not_announced(site: Site, folder
 def test_a_pipelines_own_post_processing_is_a_job_and_shows_as_processing(
     site: Site, scheduler: MemoryScheduler, folder: Path
 ) -> None:
-    with site.ledger.change(who="test") as change:
-        row = change.analysis(EVENT, "psd")
-        row.document = {**row.document, "post": True}
-    (folder / "result.json").write_text("[1]")
-    collect(site, EVENT, "psd")
+    collect_with_post_processing(site, folder)
     first, again = process(site, EVENT, "psd"), process(site, EVENT, "psd")
     assert first is not None
     assert again is not None
@@ -137,11 +142,7 @@ def test_nothing_is_published_while_post_processing_is_not_complete(
     site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A person marked *process* as a success."""
-    with site.ledger.change(who="test") as change:
-        row = change.analysis(EVENT, "psd")
-        row.document = {**row.document, "post": True}
-    (folder / "result.json").write_text("[1]")
-    collect(site, EVENT, "psd")
+    collect_with_post_processing(site, folder)
     process(site, EVENT, "psd")
     monkeypatch.setattr("gwfollow.pipelines.base.Pipeline.detect_completion_processing", lambda self: False)
     with pytest.raises(PipelineError, match="post-processing is not complete"):
