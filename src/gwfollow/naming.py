@@ -1,4 +1,4 @@
-"""The names that Airflow knows our events and analyses by."""
+"""The names that Airflow and GraceDB know our events and analyses by."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from collections.abc import Iterable
 
 #: an Airflow task group id may hold these; a dot would read as a nested group
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_-]")
+
+#: ids that GraceDB gives to mock and test superevents (MS..., TS...) and events (M123, T123)
+_MOCK = re.compile(r"(MS|TS)\d{6}|[MT]\d+$")
+
+
+def is_mock(graceid: str) -> bool:
+    """Whether GraceDB's id itself says that the event is a mock or a test."""
+    return _MOCK.match(graceid) is not None
 
 
 def event_dag_id(event: str) -> str:

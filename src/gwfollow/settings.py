@@ -65,6 +65,45 @@ class Settings:
         "GWFOLLOW_GRACEDB_AUTH", "auto", "How to log in to GraceDB: auto (SciToken, then X.509) or anonymous."
     )
     gracedb_ca: str = _setting("GWFOLLOW_GRACEDB_CA", "", "CA bundle for GraceDB's certificate; empty means the system's.")
+    data: str = _setting(
+        "GWFOLLOW_DATA",
+        "",
+        "Folder of the event folders (current_run, past_runs), the alert archive and logs; empty means data in the home folder.",
+    )
+    observing_run: str = _setting(
+        "GWFOLLOW_OBSERVING_RUN", "", "Name below past_runs for events that are archived (O4); empty means the run of their date."
+    )
+    alert_policy: str = _setting(
+        "GWFOLLOW_ALERT_POLICY", "", "File with the alert policy; empty means alert_policy.yaml among the templates and defaults."
+    )
+    igwn_alert_server: str = _setting(
+        "GWFOLLOW_IGWN_ALERT_SERVER",
+        "",
+        "Kafka server HOST:PORT of the LVK's internal alerts (kafka.scimma.org:9092); empty means that nobody listens to them.",
+    )
+    igwn_alert_group: str = _setting(
+        "GWFOLLOW_IGWN_ALERT_GROUP", "gracedb", "Which GraceDB's internal alerts: gracedb, gracedb-playground or gracedb-test."
+    )
+    igwn_alert_topics: str = _setting(
+        "GWFOLLOW_IGWN_ALERT_TOPICS", "superevent", "Topics of the internal alerts, without the group, separated by commas."
+    )
+    gcn_server: str = _setting(
+        "GWFOLLOW_GCN_SERVER",
+        "",
+        "Kafka server of the public notices (kafka.gcn.nasa.gov); empty means that nobody listens to them.",
+    )
+    gcn_topics: str = _setting("GWFOLLOW_GCN_TOPICS", "igwn.gwalert", "Topics of the public notices, separated by commas.")
+    listener_group: str = _setting(
+        "GWFOLLOW_LISTENER_GROUP", "gwfollow", "Kafka consumer group of this site: its listeners share the messages among them."
+    )
+    kafka_login_file: str = _setting(
+        "GWFOLLOW_KAFKA_LOGIN_FILE",
+        "",
+        'File {"igwn-alert": {"username", "password"}, "gcn": {"client_id", "client_secret"}} for `gwfollow listen` without Airflow.',
+    )
+    reconcile_seconds: str = _setting(
+        "GWFOLLOW_RECONCILE_SECONDS", "300", "Seconds between two questions to GraceDB for superevents that no alert told us of."
+    )
 
     @classmethod
     def read(cls, environ: dict[str, str] | None = None) -> Settings:
@@ -90,6 +129,19 @@ class Settings:
             if folder.is_dir():
                 return folder
         raise InputError("GWFOLLOW_CONFIGS", "", "a folder with gwfollow's templates")
+
+    @property
+    def data_folder(self) -> Path:
+        return Path(self.data).expanduser().absolute() if self.data else self.home_folder / "data"
+
+    @property
+    def policy_file(self) -> Path:
+        """Raises `InputError` where there is no folder of templates."""
+        return Path(self.alert_policy).expanduser().absolute() if self.alert_policy else self.configs_folder / "alert_policy.yaml"
+
+    @property
+    def reconcile_period(self) -> float:
+        return _seconds("GWFOLLOW_RECONCILE_SECONDS", self.reconcile_seconds)
 
     @property
     def poll_period(self) -> float:

@@ -12,7 +12,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -71,6 +83,15 @@ class Event(Base):
     gps: Mapped[float | None] = mapped_column(doc="GPS time of the event, s")
     graceid: Mapped[str | None] = mapped_column(String(50), index=True, doc="GraceDB id of the superevent or event")
     source: Mapped[str] = mapped_column(String(30), default="blueprint", doc="blueprint or gracedb")
+    category: Mapped[str] = mapped_column(
+        String(20),
+        default="Production",
+        server_default=text("'Production'"),
+        doc="Production, Test or MDC; only Production is published",
+    )
+    alert: Mapped[dict[str, Any]] = mapped_column(
+        default=dict, server_default=text("'{}'"), doc="what the alerts of this event say together (gwfollow.alerts.history)"
+    )
     active: Mapped[bool] = mapped_column(default=True, doc="archived events cost nothing at parse, poll or query")
     revision: Mapped[int] = mapped_column(default=0, doc="counts the changes that gave work; names the Airflow run")
     document: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -95,6 +116,12 @@ class Analysis(Base):
     reason: Mapped[str | None] = mapped_column(Text, doc="why it is stuck, or what a person said at the last change")
     comment: Mapped[str | None] = mapped_column(Text)
     attempt: Mapped[int] = mapped_column(default=0, doc="number of the present attempt; 0 = none yet")
+    origin: Mapped[str] = mapped_column(
+        String(100),
+        default="",
+        server_default=text("''"),
+        doc="the rule of the alert policy that asked for it; empty for a person's",
+    )
     document: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created: Mapped[datetime] = mapped_column(default=now)
     updated: Mapped[datetime] = mapped_column(default=now, onupdate=now)
@@ -219,16 +246,52 @@ class Journal(Base):
 
 
 class Inbox(Base):
-    """Messages from outside, stored before they are acknowledged."""
+    """Messages from outside, stored before they are acknowledged: one row for each different message.
+
+    The message itself lies in the alert archive, byte for byte; `payload` is what a person wants to see of it (long parts, such as a
+    sky map, are replaced by their checksums).
+    """
 
     __tablename__ = "inbox"
     id: Mapped[int] = mapped_column(primary_key=True)
-    source: Mapped[str] = mapped_column(String(100))
+    source: Mapped[str] = mapped_column(String(100), doc="igwn-alert, gcn, gracedb (found by a query), file")
     key: Mapped[str] = mapped_column(String(200), unique=True, doc="the same message twice has the same key")
+    topic: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"), doc="Kafka topic, or the file's name")
+    event: Mapped[str | None] = mapped_column(String(100), index=True, doc="superevent id, or GraceDB id where there is none")
+    kind: Mapped[str] = mapped_column(String(40), default="", server_default=text("''"), doc="gwfollow.alerts.alert.KINDS")
+    issued: Mapped[datetime | None] = mapped_column(doc="when the sender says, or Kafka's own time of the message")
     received: Mapped[datetime] = mapped_column(default=now)
+    size: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"), doc="bytes of the message")
+    archive: Mapped[str | None] = mapped_column(Text, doc="file with the message as it came; null for one too large to keep")
     payload: Mapped[dict[str, Any]]
-    state: Mapped[str] = mapped_column(String(20), default="new")
-    verdict: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(20), default="new", doc="new, done, ignored, refused, failed")
+    verdict: Mapped[str | None] = mapped_column(Text, doc="one sentence: what became of it, and why")
+    decision: Mapped[list[Any]] = mapped_column(
+        default=list, server_default=text("'[]'"), doc="what each rule of the policy said"
+    )
+    tries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    processed: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (Index("ix_inbox_state", "state"),)
+
+
+class Listener(Base):
+    """The life signs of one listener on one topic."""
+
+    __tablename__ = "listeners"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(String(100), doc="igwn-alert, gcn, gracedb")
+    topic: Mapped[str] = mapped_column(String(200))
+    host: Mapped[str] = mapped_column(String(200), default="")
+    pid: Mapped[int] = mapped_column(default=0)
+    started: Mapped[datetime] = mapped_column(default=now)
+    heartbeat: Mapped[datetime] = mapped_column(default=now, doc="when it last asked the broker and was answered")
+    last_message: Mapped[datetime | None]
+    messages: Mapped[int] = mapped_column(BigInteger, default=0, doc="stored since the row was made")
+    restarts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None] = mapped_column(Text, doc="why it is not listening at present")
+    __table_args__ = (UniqueConstraint("source", "topic"),)
 
 
 class Outbox(Base):

@@ -27,9 +27,12 @@ from gwfollow.ledger.revision import HEAD
 from gwfollow.ledger.schema import Analysis, Event, Journal, Outbox, now
 from gwfollow.ledger.states import check_transition
 from gwfollow.ledger.suggest import nearly
+from gwfollow.naming import is_mock
 
 T = TypeVar("T")
 
+#: destinations that are our own: a test event has its runs like any other
+INSIDE = frozenset({"airflow"})
 #: seconds that a writer waits for others before it gives up
 BUSY_SECONDS = 60.0
 
@@ -183,13 +186,24 @@ class Change:
         return event.revision
 
     def send(self, destination: str, kind: str, payload: dict[str, Any], *, key: str, event: Event | None = None) -> bool:
-        """Store a message for the outside world; False when one with this key is there already."""
+        """Store a message for the outside world; False when one with this key is there already.
+
+        Nothing goes out for an event that is a test (`is_test`): that is noted in the journal, and False comes back.
+        """
+        if event is not None and destination not in INSIDE and is_test(event):
+            self.journal(f"{destination} {kind} not sent: {event.name} is a test", event=event.name, key=key)
+            return False
         if self.session.scalar(select(Outbox.id).where(Outbox.key == key)) is not None:
             return False
         self.session.add(
             Outbox(destination=destination, kind=kind, key=key, payload=payload, event_id=event.id if event else None)
         )
         return True
+
+
+def is_test(event: Event) -> bool:
+    """Whether nothing of this event may leave the house: its category says so, or its name or GraceDB id is that of a mock event."""
+    return event.category != "Production" or is_mock(event.name) or is_mock(event.graceid or "")
 
 
 def find_event(session: Session, name: str) -> Event:
@@ -279,4 +293,4 @@ def _tune_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-__all__ = ["BUSY_SECONDS", "HEAD", "Change", "Ledger", "find_analysis", "find_event"]
+__all__ = ["BUSY_SECONDS", "HEAD", "Change", "Ledger", "find_analysis", "find_event", "is_test"]

@@ -63,8 +63,8 @@ def register(client: GraceDBClient, event: DemoEvent, folder: Path) -> DemoEvent
     trigger.write_text(
         _template(Path(__file__).parent, "coinc.xml.j2").render(gps=event.strain.gps, detectors=event.strain.detectors)
     )
-    candidate = client.create_event("Test", "gstlal", trigger)
-    superevent = client.create_superevent(event.strain.gps, candidate["graceid"], category="Test")
+    candidate = client.create_event("CBC", "gstlal", trigger, search="AllSky")
+    superevent = client.create_superevent(event.strain.gps, candidate["graceid"])
     named = replace(event, graceid=superevent["superevent_id"])
     return replace(named, blueprints=_blueprints(named, folder))
 
