@@ -52,7 +52,7 @@ def test_the_event_gets_a_superevent_and_a_blueprint_that_can_be_applied(tmp_pat
         event = register(client, DemoEvent("SIM150914", STRAIN, "simulated"), tmp_path)
         superevent = client.superevent(event.graceid)
     assert superevent["t_0"] == STRAIN.gps
-    assert superevent["category"] == "Test"
+    assert superevent["category"] == "Production"  # nothing is published for any other
     assert sorted(superevent["preferred_event_data"]["instruments"].split(",")) == ["H1", "L1"]
 
     ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", create=True)
