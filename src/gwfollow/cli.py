@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "archive": ("gwfollow.commands.archive:archive", "Take an event whose analyses are all final from the active ones."),
     "settings": ("gwfollow.commands.settings:settings", "Show every setting, what it does and what it is."),
     "deliver": ("gwfollow.commands.deliver:deliver", "Send the messages to GraceDB and Airflow that are due."),
-    "sandbox": ("gwfollow.commands.sandbox:sandbox", "Run what stands in for the far side: GraceDB, a personal HTCondor."),
+    "sandbox": ("gwfollow.commands.sandbox:sandbox", "Run what stands in for the far side: GraceDB, Kafka, a personal HTCondor."),
 }
 
 

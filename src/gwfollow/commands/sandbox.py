@@ -67,6 +67,26 @@ def gracedb(folder: Path, port: int) -> None:
         _wait_for_interrupt()
 
 
+@sandbox.command()
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("~/gwfollow/kafka"),
+    show_default=True,
+    help="Folder of its log and address.",
+)
+def kafka(folder: Path) -> None:
+    """Run a small local Kafka until interrupted; prints the environment that listens to it."""
+    from gwfollow.sandbox.kafka import LocalKafka
+
+    with LocalKafka(folder.expanduser()) as service:
+        for name, value in service.env().items():
+            click.echo(f"export {name}={shlex.quote(value)}")
+        click.echo(f"The local Kafka at {service.address} runs; interrupt to stop it.", err=True)
+        _wait_for_interrupt()
+
+
 def _wait_for_interrupt() -> None:
     """Until SIGINT or SIGTERM."""
 
