@@ -17,13 +17,11 @@ from typing import Any
 from sqlalchemy import select
 
 from gwfollow.alerts.alert import Alert
+from gwfollow.alerts.bounds import LARGEST, oversize
 from gwfollow.alerts.folders import Folders
 from gwfollow.errors import InputError, StaleVersion
 from gwfollow.ledger.schema import Inbox, now
 from gwfollow.ledger.store import Ledger
-
-#: bytes; a public notice with its sky map has one million
-LARGEST = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -87,10 +85,11 @@ def store(
 
 def content_key(raw: bytes) -> str:
     """The same message has the same key, however its JSON is laid out."""
-    try:
-        raw = json.dumps(json.loads(raw), sort_keys=True, separators=(",", ":")).encode()
-    except (ValueError, RecursionError):
-        pass
+    if oversize(raw) is None:
+        try:
+            raw = json.dumps(json.loads(raw), sort_keys=True, separators=(",", ":")).encode()
+        except (ValueError, RecursionError):
+            pass
     return f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 
