@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,8 @@ from gwfollow.alerts.folders import Folders
 from gwfollow.errors import InputError, StaleVersion
 from gwfollow.ledger.schema import Inbox, now
 from gwfollow.ledger.store import Ledger
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,13 @@ def store(
             _describe(row, read(raw, topic or source))
         except InputError as error:
             row.state, row.verdict = "refused", str(error)
+            row.payload = {"text": raw[:2000].decode(errors="replace")}
+        except Exception as error:  # a fault of ours must not hold up the messages behind this one
+            log.exception("message %s of %s could not be read", key, topic or source)
+            row.state, row.verdict = (
+                "refused",
+                f"gwfollow failed to read it, which is a fault of gwfollow ({type(error).__name__})",
+            )
             row.payload = {"text": raw[:2000].decode(errors="replace")}
     try:
         with ledger.change(who=source) as change:

@@ -98,11 +98,10 @@ class Listener:
         """One round: what has come is stored, or tried again; a life sign when it is time."""
         if not self.pending:
             self.pending.extend(self._take())
-        elif time.monotonic() < self._retry_at:
-            # asking keeps us in the group; what is assigned is paused, so this brings errors, or what was assigned in this moment
-            if more := self._ask(0.2):
-                self.pending.extend(more)
-                self.consumer.pause(self.consumer.assignment())
+        elif time.monotonic() < self._retry_at and (more := self._ask(0.2)):
+            # asking keeps us in the group; what was assigned is paused, so this brings what is assigned in this moment
+            self.pending.extend(more)
+            self.consumer.pause(self.consumer.assignment())
         if self.pending and time.monotonic() >= self._retry_at:
             self._store()
         if time.monotonic() >= self._next_beat:
@@ -184,12 +183,13 @@ class Listener:
         """Sent in the background; a commit that is lost brings messages again, which the inbox knows by their key."""
         from confluent_kafka import KafkaException, TopicPartition
 
-        last = {(message.topic(), message.partition()): message.offset() for message in stored}
+        last: dict[tuple[str, int], int] = {}
+        for message in stored:
+            topic, partition, offset = message.topic(), message.partition(), message.offset()
+            assert topic is not None and partition is not None and offset is not None  # none of them is missing in what came
+            last[topic, partition] = offset + 1
         try:
-            self.consumer.commit(
-                offsets=[TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in last.items()],
-                asynchronous=True,
-            )
+            self.consumer.commit(offsets=[TopicPartition(*where, offset) for where, offset in last.items()], asynchronous=True)
         except KafkaException as error:
             self.server_error = f"offsets not committed: {error.args[0].str()}"
 

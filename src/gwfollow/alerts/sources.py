@@ -155,7 +155,7 @@ def _gcn(server: str, login: Login) -> dict[str, Any]:
     from gcn_kafka.core import get_config
 
     domain = server.partition(":")[0].removeprefix("kafka.")
-    config: dict[str, Any] = get_config(
+    config: dict[str, Any] = get_config(  # type: ignore[no-untyped-call]
         "consumer", {"group.id": "-"}, client_id=login.name, client_secret=login.secret, domain=domain
     )
     return {key: value for key, value in config.items() if key != "group.id"} | {"bootstrap.servers": server}

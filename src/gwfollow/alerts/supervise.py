@@ -149,7 +149,8 @@ class Supervisor:
             limit = self.limits.hung
             news = _parsed(line)
             last_error = str(news.get("error") or "")
-            if stored := int(news.get("stored") or 0):
+            stored = news.get("stored")
+            if isinstance(stored, int) and stored:
                 self._stored += stored
                 self._news.set()
 
