@@ -33,7 +33,7 @@ def test_a_build_makes_the_folder_of_attempt_one_and_records_what_it_read(site: 
     assert built.attempt == 1
     assert built.folder.name == "attempt-1"
     assert built.folder.parent.name == "psd"
-    assert built.inputs == {"config": sha256_of(built.folder / "config.ini")}
+    assert built.inputs["config"] == sha256_of(built.folder / "config.ini")
 
 
 def test_a_second_build_changes_nothing(site: Site) -> None:

@@ -19,6 +19,7 @@ from gwfollow.ledger.needs import unmet
 from gwfollow.ledger.schema import Attempt, now
 from gwfollow.ledger.states import STARTABLE
 from gwfollow.ledger.store import Change, find_analysis
+from gwfollow.life.changes import DOCUMENT, asset_inputs, document_checksum
 from gwfollow.life.checksums import sha256_of
 from gwfollow.life.site import NoWork, Site, attempt_folder, current_attempt, pipeline_for, task_for
 from gwfollow.life.stop import leave_attempt
@@ -29,7 +30,7 @@ from gwfollow.pipelines.base import Pipeline
 class Built:
     attempt: int
     folder: Path
-    inputs: Mapping[str, str]  # name -> SHA-256 of what the build read
+    inputs: Mapping[str, str]  # name -> SHA-256 of what the build was given and read (see `changes`)
     fresh: bool  # False: it had been built before
 
 
@@ -65,9 +66,10 @@ def _build_alone(site: Site, event: str, analysis: str, claimed: Attempt) -> Bui
         if attempt.state != "building":
             return Built(attempt.number, folder, dict(attempt.inputs), fresh=False)
         task = task_for(session, row, attempt, site.settings)
+        given = {DOCUMENT: document_checksum(session, row), **asset_inputs(task.needed)}
     try:
         pipeline = pipeline_for(task)
-        inputs = _run_builder(pipeline, folder)
+        inputs = {**_run_builder(pipeline, folder), **given}
     except TransientError:
         raise
     except Exception as error:
@@ -117,7 +119,11 @@ def _claim(site: Site, change: Change, event: str, analysis: str) -> Attempt:
         return present
     number = row.attempt + 1
     attempt = Attempt(
-        analysis_id=row.id, number=number, folder=str(attempt_folder(site.settings, row, number)), state="building", inputs={}
+        analysis_id=row.id,
+        number=number,
+        folder=str(attempt_folder(site.settings, row, number)),
+        state="building",
+        inputs={DOCUMENT: document_checksum(change.session, row)},  # so that a change during the build is seen
     )
     change.session.add(attempt)
     row.attempt = number

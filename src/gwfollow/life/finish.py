@@ -14,7 +14,9 @@ from gwfollow.ledger.schema import Asset, now
 from gwfollow.ledger.states import SATISFIES
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life.build import explain, stick
+from gwfollow.life.changes import outdate_dependants
 from gwfollow.life.checksums import sha256_of
+from gwfollow.life.retraction import taken
 from gwfollow.life.site import NoWork, Site, assets_of, current_attempt, last_job, pipeline_for, scheduler_name, task_for
 from gwfollow.life.submit import Submitted, hand_over
 from gwfollow.pipelines.base import Assets, Pipeline, Task
@@ -62,7 +64,7 @@ def collect(site: Site, event: str, analysis: str) -> Collected:
 
 def process(site: Site, event: str, analysis: str) -> Submitted | None:
     """Ensure that the pipeline's own post-processing is with the scheduler; None where it has none or where it is done."""
-    task, status = _task(site, event, analysis)
+    task, status = _task(site, event, analysis, goes_out=True)
     if status in {"uploaded", "finalised"}:
         return None
     if status not in {"finished", "processing"}:
@@ -80,7 +82,7 @@ def process(site: Site, event: str, analysis: str) -> Submitted | None:
 
 def publish(site: Site, event: str, analysis: str) -> list[str]:
     """Ensure that the analysis' end is announced (messages in the outbox) and make it *uploaded*; returns what was published."""
-    task, status = _task(site, event, analysis)
+    task, status = _task(site, event, analysis, goes_out=True)
     if status in {"uploaded", "finalised"}:
         return []
     if status not in {"finished", "processing"}:
@@ -136,13 +138,16 @@ def _record(change: Change, event: str, analysis: str, number: int, rows: list[_
     change.set_status(row, "finished", reason=None)
     found = {f"{name}.{label}" if label else name: sha256 for name, label, _, sha256, _ in rows}
     change.journal(f"{len(rows)} assets collected", event=event, analysis=analysis, assets=found)
+    change.session.flush()
+    if outdate_dependants(change, row, attempt):
+        change.give_work(row.event)
 
 
 def _announce(change: Change, task: Task, files: Mapping[str, Path], checksums: Mapping[str, str]) -> list[str]:
     row = change.analysis(task.event, task.analysis)
     if row.status in {"uploaded", "finalised"}:
         return []
-    if row.status not in {"finished", "processing"} or row.attempt != task.attempt:
+    if row.status not in {"finished", "processing"} or row.attempt != task.attempt or taken(row) is not None:
         raise NoWork(f"{task.event}/{task.analysis} is {row.status} at attempt {row.attempt}")
     sent = []
     if row.event.graceid:
@@ -177,9 +182,11 @@ def _guarded(site: Site, event: str, analysis: str, pipeline: Pipeline, hook: st
         raise PipelineError(f"{event}/{analysis}: {reason}") from error
 
 
-def _task(site: Site, event: str, analysis: str) -> tuple[Task, str]:
+def _task(site: Site, event: str, analysis: str, *, goes_out: bool = False) -> tuple[Task, str]:
     with site.ledger.read() as session:
         row = find_analysis(session, event, analysis)
+        if goes_out and taken(row) is not None:
+            raise NoWork(f"{event}/{analysis} is {row.reason}")
         attempt = current_attempt(session, row)
         if attempt is None:
             raise NoWork(f"{event}/{analysis} is {row.status} and has no attempt")

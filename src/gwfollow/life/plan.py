@@ -11,6 +11,7 @@ from gwfollow.ledger.needs import unmet
 from gwfollow.ledger.schema import Analysis, Event, Need
 from gwfollow.ledger.states import IN_HAND, SATISFIES, STARTABLE
 from gwfollow.ledger.store import find_event
+from gwfollow.life.retraction import taken
 from gwfollow.life.site import Site
 
 
@@ -38,7 +39,7 @@ def plan(site: Site, event: str, *, everything: bool = False) -> Plan:
     """
     with site.ledger.read() as session:
         found = find_event(session, event)
-        rows = _rows(found)
+        rows = rows_of(found)
         choice = choose(rows, everything=everything)
         sentences = {
             a.name: "; ".join(unmet(session, a)) for a in found.analyses if a.status in STARTABLE and a.name not in choice
@@ -80,12 +81,18 @@ def has_work(site: Site, event: str) -> bool:
     return bool(found.work or found.stop)
 
 
-def _rows(event: Event) -> dict[str, _Row]:
+def rows_of(event: Event) -> dict[str, _Row]:
+    """What `choose` looks at."""
     names = {a.id: a.name for a in event.analyses}
     return {
-        a.name: _Row(a.name, a.status, tuple(names.get(n.needed_id) if n.needed_id else None for n in a.needs if not _idle(n)))
+        a.name: _Row(a.name, _status(a), tuple(names.get(n.needed_id) if n.needed_id else None for n in a.needs if not _idle(n)))
         for a in event.analyses
     }
+
+
+def _status(row: Analysis) -> str:
+    """Results of an event that was retracted meanwhile stay where they are: they meet needs, and are no work."""
+    return "uploaded" if row.status == "finished" and taken(row) is not None else row.status
 
 
 def _idle(need: Need) -> bool:

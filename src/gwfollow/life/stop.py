@@ -47,17 +47,22 @@ def leave_attempt(site: Site, event: str, analysis: str) -> None:
     with site.ledger.read() as session:
         row = find_analysis(session, event, analysis)
         attempt = current_attempt(session, row)
-        if row.status != "restart" or attempt is None:
+        if attempt is None or (row.status != "restart" and attempt.state != "left"):
             return
         jobs = [job for job in attempt.jobs if job.state in {"intent", "submitted"}]
+        if attempt.state == "left" and not jobs:
+            return
         folder = Path(attempt.folder)
     _remove_all(site, jobs, folder, reason=f"gwfollow: {site.who} asked for a fresh attempt of {event}/{analysis}")
 
     def action(change: Change) -> None:
         row = change.analysis(event, analysis)
         attempt = current_attempt(change.session, row)
-        if row.status == "restart" and attempt is not None and attempt.state not in {"collected", "failed", "left"}:
+        if attempt is None or (row.status != "restart" and attempt.state != "left"):
+            return
+        if attempt.state not in {"collected", "failed"}:
             _mark_removed(change, [job.id for job in jobs])
+        if attempt.state not in {"collected", "failed", "left"}:
             attempt.state, attempt.ended = "left", now()
 
     site.ledger.run(action, who=site.who)

@@ -20,6 +20,7 @@ from gwfollow.ledger.schema import Analysis, Attempt, Job, now
 from gwfollow.ledger.states import STARTABLE
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life.build import explain, stick
+from gwfollow.life.retraction import taken
 from gwfollow.life.site import NoWork, Site, current_attempt, job_key, last_job, pipeline_for, scheduler_name, task_for
 from gwfollow.pipelines.base import Work
 from gwfollow.schedulers.base import Submission
@@ -49,7 +50,7 @@ def submit(site: Site, event: str, analysis: str) -> Submitted:
         known = _known(job)
         if known is None and row.status not in STARTABLE | {"running"}:
             raise NoWork(f"{event}/{analysis} is {row.status}" + (f": {row.reason}" if row.reason else ""))
-        if attempt is None or attempt.state == "building":
+        if attempt is None or attempt.state in {"building", "left"}:
             raise NoWork(f"{event}/{analysis} is not built")
         task = task_for(session, row, attempt, site.settings)
         ended = job is not None and job.state in {"ended", "removed"}
@@ -140,13 +141,14 @@ def _record(change: Change, event: str, analysis: str, key: str, submission: Sub
 def _leave_given(row: Analysis, job: Job) -> None:
     """A person may have stopped the analysis between the intent and the scheduler's answer."""
     allowed = STARTABLE | {"running", "stuck"} if job.purpose == "main" else {"finished", "processing"}
-    if row.status not in allowed or row.attempt != job.attempt.number:
+    left = job.attempt.state == "left" or taken(row) is not None
+    if row.status not in allowed or row.attempt != job.attempt.number or left:
         raise NoWork(f"{job.key}: the analysis is {row.status} at attempt {row.attempt}")
 
 
 def _present(change: Change, event: str, analysis: str, number: int) -> Attempt:
     row = change.analysis(event, analysis)
     attempt = current_attempt(change.session, row)
-    if attempt is None or attempt.number != number:
+    if attempt is None or attempt.number != number or attempt.state == "left":
         raise NoWork(f"{event}/{analysis}: attempt {number} is no longer the present one")
     return attempt
