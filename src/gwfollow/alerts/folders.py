@@ -4,11 +4,19 @@
 <data>/past_runs/<run>/<id>/        the same after the event was archived
 <data>/gcn/YYYY-MM/DD/<key>.json    every message as it came, by the day it came
 <data>/logs/
+<data>/.locks/                      held while an event's folder is changed
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import hashlib
+import os
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,9 +43,100 @@ class Folders:
         day = received.astimezone(UTC)
         return self.top / "gcn" / f"{day:%Y-%m}" / f"{day:%d}" / _plain("key", f"{key}{suffix}")
 
+    def find(self, graceid: str) -> Path | None:
+        """The event's folder where it is now: in the current run, or else filed away; None where it has none."""
+        if (current := self.event(graceid)).is_dir():
+            return current
+        return next(iter(sorted(self.top.glob(f"past_runs/*/{_plain('event', graceid)}"))), None)
+
+    @contextmanager
+    def locked(self, graceid: str) -> Iterator[None]:
+        """Nobody else changes the event's folder meanwhile, in this process or another on this machine."""
+        # the folder itself may be moved, so the lock lies elsewhere; a few events share one, which keeps these files few
+        bucket = hashlib.sha256(_plain("event", graceid).encode()).hexdigest()[:2]
+        path = self.top / ".locks" / bucket
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     @property
     def logs(self) -> Path:
         return self.top / "logs"
+
+
+def file_away(folders: Folders, graceid: str, run: str) -> Path | None:
+    """Move the event's folder from the current run to a past one; None where it has no folder.
+
+    Run again, also after a crash in the middle, it has the effect of once.  An event that was filed away before keeps its run, and takes
+    in what came since.
+    """
+    wanted = folders.event(graceid, run)
+    with folders.locked(graceid):
+        source = folders.event(graceid)
+        target = next(iter(sorted(folders.top.glob(f"past_runs/*/{source.name}"))), wanted)
+        if not source.is_dir():
+            return target if target.is_dir() else None
+        if not target.exists():
+            _move(source, target)
+        else:
+            _merge(source, target)
+        for parent in (source.parent, target.parent):
+            sync_folder(parent)
+        return target
+
+
+def _move(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # past_runs lies on another disk: whole under its name or not at all, and only then gone from here
+        part = target.with_name(f".{target.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(source, part, symlinks=True)
+        part.rename(target)
+        shutil.rmtree(source)
+
+
+def _merge(source: Path, target: Path) -> None:
+    """What came since wins: names of alerts and sky maps tell their contents, the others are summaries."""
+    for file in sorted(source.rglob("*")):
+        if file.is_dir() and not file.is_symlink():
+            continue
+        place = target / file.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file.replace(place)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            write_once(place, file.read_bytes())
+            file.unlink()
+    shutil.rmtree(source)
+
+
+def write_once(path: Path, contents: bytes) -> None:
+    """Write a file so that it is there whole or not at all, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with part.open("wb") as stream:
+        stream.write(contents)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """A new name in a folder survives a power cut from here on."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _plain(what: str, name: str) -> str:
@@ -46,4 +145,4 @@ def _plain(what: str, name: str) -> str:
     return name
 
 
-__all__ = ["Folders"]
+__all__ = ["Folders", "file_away", "sync_folder", "write_once"]

@@ -9,17 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
 from gwfollow.alerts.alert import Alert
 from gwfollow.alerts.bounds import LARGEST, oversize
-from gwfollow.alerts.folders import Folders
+from gwfollow.alerts.folders import Folders, write_once
 from gwfollow.errors import InputError, StaleVersion
 from gwfollow.ledger.schema import Inbox, now
 from gwfollow.ledger.store import Ledger
@@ -101,17 +99,6 @@ def content_key(raw: bytes) -> str:
         except (ValueError, RecursionError):
             pass
     return f"sha256:{hashlib.sha256(raw).hexdigest()}"
-
-
-def write_once(path: Path, contents: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with part.open("wb") as stream:
-        stream.write(contents)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
 
 
 def _describe(row: Inbox, alert: Alert) -> None:
