@@ -1,0 +1,29 @@
+"""The LVK's observing runs, by date.
+
+Sources: O1 to O3 as the GW Open Science Center publishes their data (gwosc.org, "Timeline"), O4 as the LVK announced it
+(observing.docs.ligo.org/plan).  Breaks within a run belong to it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+#: name, first and last moment (UTC)
+RUNS = (
+    ("O1", datetime(2015, 9, 12, tzinfo=UTC), datetime(2016, 1, 19, 16, tzinfo=UTC)),
+    ("O2", datetime(2016, 11, 30, 16, tzinfo=UTC), datetime(2017, 8, 25, 22, tzinfo=UTC)),
+    ("O3", datetime(2019, 4, 1, 15, tzinfo=UTC), datetime(2020, 3, 27, 17, tzinfo=UTC)),
+    ("O4", datetime(2023, 5, 24, 15, tzinfo=UTC), datetime(2025, 11, 18, 16, tzinfo=UTC)),
+)
+
+
+def run_of(moment: datetime) -> str:
+    """The run that an event of this time belongs to: ``O4``, or ``between-runs-2018``."""
+    moment = moment.astimezone(UTC)
+    for name, first, last in RUNS:
+        if first <= moment <= last:
+            return name
+    return f"between-runs-{moment.year}"
+
+
+__all__ = ["RUNS", "run_of"]
