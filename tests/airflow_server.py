@@ -12,17 +12,25 @@ import time
 import urllib.request
 from pathlib import Path
 
-#: one DAG for each name in names.json beside it, as dags/events.py makes them from the ledger
+from gwfollow.naming import EVENT_FILES
+
+#: one DAG for each event in events.json, as pe_operators.event_dags makes them from the ledger
 EVENTS = """
-import json
+import json, time
 from pathlib import Path
 from airflow.sdk import DAG
 from airflow.providers.standard.operators.empty import EmptyOperator
+from gwfollow.naming import event_file, file_dag_id, revision_row
 
-for name in json.loads(Path("{names}").read_text()):
-    with DAG("event." + name, schedule=None, is_paused_upon_creation=False) as dag:
-        EmptyOperator(task_id="plan")
-    globals()[dag.dag_id] = dag
+own = DAG(file_dag_id({number}), schedule=None)
+events = json.loads(Path("{events}").read_text())
+Path("{events}.{number}").touch()
+time.sleep({seconds})
+for name, (event_id, revision) in events.items():
+    if event_file(event_id) == {number}:
+        with DAG("event." + name, schedule=None, is_paused_upon_creation=False, doc_md=revision_row(revision)) as dag:
+            EmptyOperator(task_id="plan")
+        globals()[dag.dag_id] = dag
 """
 READY_SECONDS = 120.0
 
@@ -30,21 +38,28 @@ READY_SECONDS = 120.0
 class AirflowServer:
     """Without a scheduler: runs are made and stay queued."""
 
-    def __init__(self, folder: Path, events: list[str]) -> None:
+    def __init__(self, folder: Path, events: dict[str, tuple[int, int]]) -> None:
+        """`events`: name -> (id of its row in the ledger, revision)."""
         self.folder = folder
         self.password = secrets.token_hex(8)
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        (folder / "dags").mkdir(parents=True)
+        (folder / "dags" / "events").mkdir(parents=True)
         (folder / "plugins").mkdir()
         self.set_events(events)
-        (folder / "dags" / "events.py").write_text(EVENTS.format(names=folder / "names.json"))
+        for number in range(EVENT_FILES):
+            self.write_file(number)
         (folder / "passwords.json").write_text(json.dumps({"admin": self.password}))
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def set_events(self, events: list[str]) -> None:
-        (self.folder / "names.json").write_text(json.dumps(events))
+    def set_events(self, events: dict[str, tuple[int, int]]) -> None:
+        (self.folder / "events.json").write_text(json.dumps(events))
+
+    def write_file(self, number: int, *, seconds: float = 0.0) -> None:
+        """A file of events; `seconds` pass between its look at the events, which leaves events.json.<number>, and its end."""
+        text = EVENTS.format(number=number, events=self.folder / "events.json", seconds=seconds)
+        (self.folder / "dags" / "events" / f"file_{number}.py").write_text(text)
 
     @property
     def login_file(self) -> Path:
@@ -60,6 +75,7 @@ class AirflowServer:
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.folder / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.folder / "plugins"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.folder / "passwords.json"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.folder / 'airflow.db'}",

@@ -21,13 +21,14 @@ from gwfollow.errors import InputError, RemoteRefused, RemoteSilent
 from gwfollow.ledger.outbox import Message, deliver
 from gwfollow.ledger.schema import Event
 from gwfollow.ledger.store import Ledger
+from gwfollow.naming import read_revision
 from gwfollow.settings import Settings
 
 
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowServer]:
     pytest.importorskip("airflow")
-    server = AirflowServer(tmp_path_factory.mktemp("airflow") / "home", ["GW0"])
+    server = AirflowServer(tmp_path_factory.mktemp("airflow") / "home", {"GW0": (8, 1)})
     server.start()
     try:
         yield server
@@ -75,14 +76,17 @@ def test_all_dags_at_work_are_found_by_one_question(api: AirflowAPI) -> None:
 @pytest.mark.slow
 @pytest.mark.system
 def test_a_dag_that_is_not_known_is_silence_until_its_file_has_been_read(airflow: AirflowServer, api: AirflowAPI) -> None:
-    airflow.set_events(["GW0", "GW1"])
+    airflow.set_events({"GW0": (8, 1), "GW1": (9, 1)})
     with pytest.raises(RemoteSilent, match=r"event\.GW1"):
         api.start_run("event.GW1", "rev-1")
-    assert api.last_parsed("event.GW1") is None
+    assert api.dag("event.GW1") is None
     assert api.dag_runs("event.GW1") == []
+    with pytest.raises(RemoteSilent, match=r"file of the DAG event\.GW1"):
+        api.ask_parse("event.GW1")
 
-    api.ask_parse("event.GW1")
-    api.ask_parse("event.GW1")  # asked already: no error
+    until(lambda: api.dag("events.1") is not None)
+    api.ask_parse("events.1")
+    api.ask_parse("events.1")  # asked already: no error
     until(lambda: api.dag("event.GW1") is not None)
 
     assert api.start_run("event.GW1", "rev-1")
@@ -132,32 +136,106 @@ def test_a_wrong_password_is_silence_and_stands_in_no_text(airflow: AirflowServe
 @pytest.mark.system
 def test_a_run_starts_only_after_the_changed_event_has_been_read(airflow: AirflowServer, api: AirflowAPI, tmp_path: Path) -> None:
     ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", create=True)
-    names = ["GW0", "GW2", "GW3"]
+    ids = {"GW2": 10, "GW3": 18, "GW4": 11}  # GW2 and GW3 share a file
     with ledger.change(who="test") as change:
-        for name in names[1:]:
-            event = Event(name=name)
+        for name, event_id in ids.items():
+            event = Event(id=event_id, name=name)
             change.session.add(event)
             change.session.flush()
             change.give_work(event)
-    airflow.set_events(names)
-    asked: list[str] = []
-    ask_parse = api.ask_parse
-    api.ask_parse = lambda dag_id: asked.append(dag_id) or ask_parse(dag_id)  # type: ignore[method-assign,func-returns-value]
+    airflow.set_events({"GW0": (8, 1)} | {name: (event_id, 1) for name, event_id in ids.items()})
+    until(lambda: api.dag("events.3") is not None)
+    asked = asked_of(api)
 
     report = deliver(ledger, {"airflow": AirflowRuns(api)}, who="test")
 
-    assert (report.delivered, report.failed, report.poisoned) == (2, [], [])
-    assert api.has_run("event.GW2", "rev-1")
-    assert api.has_run("event.GW3", "rev-1")
-    assert asked == ["event.GW2"], "one reading of the file serves both"
+    assert (report.delivered, report.failed, report.poisoned) == (3, [], [])
+    assert all(api.has_run(f"event.{name}", "rev-1") for name in ids)
+    assert list(dict.fromkeys(asked)) == ["events.2", "events.3"], "one reading of a file serves both of its events"
 
     with ledger.change(who="test") as change:
         change.give_work(change.event("GW2"))
+    airflow.set_events({"GW0": (8, 1), "GW2": (10, 2)})
     settings = Settings(airflow_url=airflow.url, airflow_login_file=str(airflow.login_file))
     now = deliver_now(ledger, settings, who="test", seconds=20)
     assert now is not None
     assert now.delivered == 1
     assert api.has_run("event.GW2", "rev-2")
+
+
+def asked_of(api: AirflowAPI) -> list[str]:
+    """Grows with every file that is asked for."""
+    asked: list[str] = []
+    ask_parse = api.ask_parse
+    api.ask_parse = lambda dag_id: asked.append(dag_id) or ask_parse(dag_id)  # type: ignore[method-assign,func-returns-value]
+    return asked
+
+
+def run_message(event: str, event_id: int, revision: int) -> Message:
+    payload = {"event": event, "run_id": f"rev-{revision}"}
+    key = f"run:{event}:rev-{revision}"
+    return Message(id=1, event=event, destination="airflow", kind="run", key=key, payload=payload, event_id=event_id)
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_a_run_does_not_start_on_what_airflow_read_before_the_change(airflow: AirflowServer, api: AirflowAPI) -> None:
+    """A reading that began before the change ends after the question for another one, which Airflow forgets."""
+    airflow.set_events({"GW0": (8, 1), "GW5": (12, 1)})
+    AirflowRuns(api).send(run_message("GW5", 12, 1))
+    airflow.write_file(4, seconds=4.0)
+    looked = airflow.folder / "events.json.4"
+    looked.unlink()
+    api.ask_parse("events.4")
+    until(looked.exists)
+    airflow.set_events({"GW0": (8, 1), "GW5": (12, 2)})
+    asked = asked_of(api)
+
+    AirflowRuns(api, parse_seconds=30).send(run_message("GW5", 12, 2))
+
+    assert len(asked) > 1, "the first question was not forgotten: the fault did not happen"
+    dag = api.dag("event.GW5")
+    assert dag is not None
+    assert read_revision(dag["doc_md"]) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_an_event_whose_dag_is_never_read_is_silence(airflow: AirflowServer, api: AirflowAPI) -> None:
+    until(lambda: api.dag("events.6") is not None)
+    with pytest.raises(RemoteSilent, match=r"event\.GW6 at revision 4 in 1 s"):
+        AirflowRuns(api, parse_seconds=1).send(run_message("GW6", 14, 4))
+
+
+@pytest.mark.slow
+@pytest.mark.system
+def test_events_of_one_file_for_all_move_to_the_present_files(airflow: AirflowServer, api: AirflowAPI) -> None:
+    airflow.set_events({"GW0": (8, 1)})
+    old = airflow.folder / "dags" / "events.py"
+    airflow.set_events({"GW0": (8, 1), "GW7": (15, 1)})
+    text = (airflow.folder / "dags" / "events" / "file_7.py").read_text()
+    (airflow.folder / "dags" / "events" / "file_7.py").unlink()
+    old.write_text(text.replace("file_dag_id(7)", "'events'"))
+    until(lambda: api.dag("events.0") is not None)
+    api.ask_parse("events.0")  # any question makes Airflow look for new files
+    until(lambda: api.dag("event.GW7") is not None)
+    before = api.dag("event.GW7")
+    assert before is not None
+    assert before["relative_fileloc"] == "events.py"
+    assert api.start_run("event.GW7", "rev-1")
+
+    old.unlink()
+    airflow.write_file(7)
+    api.ask_parse("events.0")
+    until(lambda: api.dag("events.7") is not None)
+    airflow.set_events({"GW0": (8, 1), "GW7": (15, 2)})
+    AirflowRuns(api).send(run_message("GW7", 15, 2))
+
+    after = api.dag("event.GW7")
+    assert after is not None
+    assert after["relative_fileloc"] == "events/file_7.py"
+    assert api.dag("events") is None
+    assert [run["dag_run_id"] for run in api.dag_runs("event.GW7")] == ["rev-2", "rev-1"]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwfollow.naming import event_dag_id, group_ids
+from gwfollow.naming import EVENT_FILES, event_dag_id, event_file, file_dag_id, group_ids, read_revision, revision_row
 
 
 def test_a_dag_is_named_after_its_event() -> None:
@@ -36,3 +36,19 @@ def test_every_id_is_valid_and_unique_and_a_new_analysis_changes_no_older_one(na
     assert len(set(groups.values())) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9_-]+", group) for group in groups.values())
     assert {name: group for name, group in group_ids([*names, new]).items() if name in groups} == groups
+
+
+@given(st.integers(min_value=1))
+def test_an_event_has_one_file_for_ever(event_id: int) -> None:
+    assert event_file(event_id) in range(EVENT_FILES)
+    assert event_file(event_id) == event_file(event_id + EVENT_FILES)
+
+
+def test_neighbours_have_different_files_and_the_dag_of_a_file_is_no_events_dag() -> None:
+    assert {event_file(number) for number in range(1, EVENT_FILES + 1)} == set(range(EVENT_FILES))
+    assert not any(file_dag_id(number).startswith(event_dag_id("")) for number in range(EVENT_FILES))
+
+
+def test_a_page_says_the_revision_that_was_written_on_it() -> None:
+    assert read_revision(f"# GW1\n\n| | |\n|---|---|\n{revision_row(12)}\n\nmore") == 12
+    assert read_revision("# GW1") is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gwfollow.naming import EVENT_FILES, revision_row
+
 if TYPE_CHECKING:
     from gwfollow.ledger.views import EventView
 
@@ -15,9 +17,9 @@ def describe(event: EventView) -> str:
         "GraceDB": event.graceid or "none",
         "detectors": ", ".join(event.interferometers) or "not given",
         "source": event.source,
-        "revision of the ledger": str(event.revision),
     }
-    lines = [f"# {event.name}", "", "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items()), ""]
+    rows = [f"| {name} | {value} |" for name, value in facts.items()]
+    lines = [f"# {event.name}", "", "| | |", "|---|---|", *rows, revision_row(event.revision), ""]
     if event.analyses:
         lines += ["| analysis | pipeline | needs |", "|---|---|---|"]
         lines += [
@@ -36,9 +38,18 @@ def state_of(event: EventView) -> str:
     return "done" if statuses else "empty"
 
 
-def describe_failure(event: str, error: Exception) -> str:
+def describe_failure(event: EventView, error: Exception) -> str:
     """The page of an event whose DAG cannot be built."""
-    return f"# {event}\n\nThe DAG of this event cannot be built:\n\n    {type(error).__name__}: {error}\n"
+    reason = f"The DAG of this event cannot be built:\n\n    {type(error).__name__}: {error}\n"
+    return f"# {event.name}\n\n{reason}\n| | |\n|---|---|\n{revision_row(event.revision)}"
+
+
+def describe_file(number: int) -> str:
+    """The page of a file's own DAG."""
+    return (
+        f"# Events, file {number} of {EVENT_FILES}\n\nAirflow knows the file by this DAG, also when none of its events is active. "
+        "It has no tasks; there is nothing to start or to clear here."
+    )
 
 
 STATES = {

@@ -1,7 +1,7 @@
 """Asking Airflow for things: a small client of its REST API (v2) with what gwfollow needs.
 
     api = AirflowAPI("http://localhost:8080", "gwfollow", password)
-    api.ask_parse("event.GW150914")
+    api.ask_parse("events.3")
     api.start_run("event.GW150914", "rev-3", {"event": "GW150914"})
 
 Airflow's own API does not hold the caller up: asking for a parse or a run returns when the request is stored.  Every call has
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,8 +26,6 @@ from gwfollow.settings import Settings
 TIMEOUT = (5.0, 30.0)
 #: characters of a note that Airflow keeps
 NOTE_LENGTH = 1000
-#: the file whose DAGs are the active events
-EVENTS_FILE = "events.py"
 PAGE = 100
 
 
@@ -61,32 +58,19 @@ class AirflowAPI:
         answer = self._call("GET", f"dags/{_part(dag_id)}/details", missing_ok=True)
         return None if answer is None or answer.get("is_stale") else answer
 
-    def last_parsed(self, dag_id: str) -> datetime | None:
-        """When Airflow last read the DAG from its file, by Airflow's clock; None when it does not have it."""
-        dag = self.dag(dag_id)
-        return datetime.fromisoformat(dag["last_parsed_time"]) if dag and dag.get("last_parsed_time") else None
-
     def ask_parse(self, dag_id: str) -> None:
-        """Ask the DAG processor to read the DAG's file before others.
+        """Ask the DAG processor to read the file that has this DAG before others.
 
-        For an event whose DAG is not known yet it is the file of the other events.  Raises `RemoteSilent` where Airflow knows no such
-        file (the DAG processor has not come so far).
+        Airflow forgets the question where it is just reading that file.  Raises `RemoteSilent` where it does not know the DAG (the DAG
+        processor has not come so far).
         """
         dag = self._call("GET", f"dags/{_part(dag_id)}/details", missing_ok=True)
-        token = dag["file_token"] if dag else self._events_file_token()
+        if dag is None:
+            raise RemoteSilent(
+                f"Airflow at {self.url} has not read the file of the DAG {dag_id} yet (is its DAG processor running?)"
+            )
         # 409: asked already
-        self._call("PUT", f"parseDagFile/{_part(token)}", also_ok=(409,))
-
-    def _events_file_token(self) -> str:
-        for dag in self._dags():
-            if Path(dag.get("relative_fileloc") or dag["fileloc"]).name == EVENTS_FILE:
-                return str(dag["file_token"])
-        raise RemoteSilent(f"Airflow at {self.url} has not read {EVENTS_FILE} yet (is its DAG processor running?)")
-
-    def _dags(self) -> Iterator[dict[str, Any]]:
-        # events first: where there is one the first answer has it
-        for query in ({"dag_id_prefix_pattern": "event."}, {}):
-            yield from self._pages("dags", "dags", {**query, "exclude_stale": "false"})
+        self._call("PUT", f"parseDagFile/{_part(dag['file_token'])}", also_ok=(409,))
 
     # ---- runs ----------------------------------------------------------------------------------------------------------
     def start_run(self, dag_id: str, run_id: str, conf: dict[str, Any] | None = None) -> bool:

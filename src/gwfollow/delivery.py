@@ -17,9 +17,8 @@ from gwfollow.airflow_api import AirflowAPI
 from gwfollow.errors import GWFollowError, PermanentError, RemoteSilent
 from gwfollow.gracedb.client import GraceDBClient
 from gwfollow.ledger.outbox import Destination, Message, Report, deliver, scrub
-from gwfollow.ledger.schema import now
 from gwfollow.ledger.store import Ledger
-from gwfollow.naming import event_dag_id
+from gwfollow.naming import event_dag_id, event_file, file_dag_id, read_revision
 from gwfollow.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -27,7 +26,9 @@ log = logging.getLogger(__name__)
 #: seconds that a run waits for its DAG to be read from the file
 PARSE_SECONDS = 15.0
 #: seconds between two looks at whether it has been
-LOOK_SECONDS = 0.3
+LOOK_SECONDS = 0.2
+#: seconds after which Airflow is asked again: it forgets a question that comes while it reads the very file
+ASK_SECONDS = 2.0
 #: how far GraceDB's clock may be behind ours, s
 CLOCK_SKEW = 300.0
 
@@ -35,19 +36,18 @@ CLOCK_SKEW = 300.0
 class AirflowRuns:
     """Messages ``run``: {"event", "run_id"}.  The run id makes a second request harmless: Airflow says 409.
 
-    A change of an event changes its DAG, so the DAG is read again before the run starts: a run on the old structure would not know
-    the analysis that it is meant for.  One reading serves all messages that were stored before it.
+    A change of an event changes its DAG, so the run waits until Airflow has read the DAG at the run's revision: one on the old structure
+    would not know the analysis that it is meant for.  The DAG's page says which revision it shows; no clocks are compared.
     """
 
     claim_seconds = 90.0  # may be shorter than the slowest send: a second one is harmless
 
     def __init__(self, api: AirflowAPI, *, parse_seconds: float = PARSE_SECONDS) -> None:
         self.api, self.parse_seconds = api, parse_seconds
-        self._read_after = datetime.min.replace(tzinfo=UTC)  # what was stored before this moment is in the DAGs
 
     def send(self, message: Message) -> dict[str, Any]:
         dag_id, run_id = self._names(message)
-        self._parse(dag_id, message.created)
+        self._until_read(dag_id, message)
         conf = {"event": message.payload["event"], "gwfollow": message.key}
         if message.payload.get("everything"):
             conf["everything"] = True
@@ -63,21 +63,24 @@ class AirflowRuns:
             raise PermanentError(f"Airflow takes messages of the kind run, not {message.kind!r}")
         return event_dag_id(message.payload["event"]), message.payload["run_id"]
 
-    def _parse(self, dag_id: str, stored: datetime) -> None:
-        before = self.api.last_parsed(dag_id)
-        if before is not None and stored < self._read_after:
-            return
-        asked = now()
-        self.api.ask_parse(dag_id)
-        end = time.monotonic() + self.parse_seconds
-        while True:
-            parsed = self.api.last_parsed(dag_id)
-            if parsed is not None and parsed != before:
-                self._read_after = asked
-                return
-            if time.monotonic() > end:
-                raise RemoteSilent(f"Airflow has not read the DAG {dag_id} in {self.parse_seconds:g} s")
+    def _until_read(self, dag_id: str, message: Message) -> None:
+        revision = int(message.payload["run_id"].removeprefix("rev-"))
+        begun, next_ask = time.monotonic(), 0.0
+        while not self._is_read(dag_id, revision):
+            passed = time.monotonic() - begun
+            if passed > self.parse_seconds:
+                raise RemoteSilent(f"Airflow has not read the DAG {dag_id} at revision {revision} in {self.parse_seconds:g} s")
+            if passed >= next_ask:
+                if message.event_id is None:
+                    raise PermanentError(f"{message.key}: names no event, so that no DAG file can be asked for")
+                self.api.ask_parse(file_dag_id(event_file(message.event_id)))
+                next_ask = passed + ASK_SECONDS
             time.sleep(LOOK_SECONDS)
+
+    def _is_read(self, dag_id: str, revision: int) -> bool:
+        dag = self.api.dag(dag_id)
+        found = read_revision(dag["doc_md"] or "") if dag else None
+        return found is not None and found >= revision
 
 
 class GraceDBWriter:

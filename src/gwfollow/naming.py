@@ -12,6 +12,12 @@ _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_-]")
 #: ids that GraceDB gives to mock and test superevents (MS..., TS...) and events (M123, T123)
 _MOCK = re.compile(r"(MS|TS)\d{6}|[MT]\d+$")
 
+#: files in ``dags/events/`` among which the active events are dealt out; another number moves events between files, which Airflow
+#: follows within a reading of all of them
+EVENT_FILES = 8
+
+_REVISION = "revision of the ledger"
+
 
 def is_mock(graceid: str) -> bool:
     """Whether GraceDB's id itself says that the event is a mock or a test."""
@@ -21,6 +27,27 @@ def is_mock(graceid: str) -> bool:
 def event_dag_id(event: str) -> str:
     """The id of the event's DAG: ``event.GW150914``."""
     return f"event.{event}"
+
+
+def event_file(event_id: int) -> int:
+    """The number of the file in ``dags/events/`` that has the DAG of the event with this id (of its row in the ledger), always."""
+    return event_id % EVENT_FILES
+
+
+def file_dag_id(number: int) -> str:
+    """The id of the DAG by which Airflow knows a file of events before there are any: ``events.3``."""
+    return f"events.{number}"
+
+
+def revision_row(revision: int) -> str:
+    """The line on an event's page by which `read_revision` knows what Airflow has read."""
+    return f"| {_REVISION} | {revision} |"
+
+
+def read_revision(page: str) -> int | None:
+    """The event's revision on its page; None where the page does not say."""
+    found = re.search(rf"^\| {_REVISION} \| (\d+) \|$", page, re.MULTILINE)
+    return int(found[1]) if found else None
 
 
 def group_ids(analyses: Iterable[str]) -> dict[str, str]:

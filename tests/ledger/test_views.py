@@ -61,6 +61,16 @@ def test_one_event_is_read_alone_and_an_archived_one_is_not_active(ledger: Ledge
         assert active_events(session, "GW3") == active_events(session, "GW9") == []
 
 
+def test_the_parts_together_are_all_active_events_each_once(ledger: Ledger) -> None:
+    fill(ledger)
+    with ledger.read() as session:
+        everything = active_events(session)
+        parts = [active_events(session, part=(number, 2)) for number in range(2)]
+        assert [len(part) for part in parts] == [1, 1]
+        assert sorted(parts[0] + parts[1], key=lambda event: event.name) == everything
+        assert active_events(session, "GW2", part=(1, 2)) == [], "its id is 2"
+
+
 def test_two_queries_without_documents_read_everything(ledger: Ledger) -> None:
     fill(ledger)
     seen: list[str] = []

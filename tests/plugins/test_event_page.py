@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gwfollow.ledger.views import AnalysisView, EventView
+from gwfollow.naming import read_revision
 from pe_operators.event_page import describe, describe_failure, state_of
 
 
@@ -46,4 +47,9 @@ def test_the_tag_says_what_most_wants_an_eye(statuses: tuple[str, ...], word: st
 
 
 def test_an_event_that_cannot_be_built_says_why() -> None:
-    assert "ValueError: a bad row" in describe_failure("GW150914", ValueError("a bad row"))
+    assert "ValueError: a bad row" in describe_failure(event(), ValueError("a bad row"))
+
+
+def test_every_page_says_the_revision_that_runs_wait_for() -> None:
+    assert read_revision(describe(event("ready"))) == 3
+    assert read_revision(describe_failure(event("ready"), ValueError("a bad row"))) == 3

@@ -101,7 +101,7 @@ def test_a_token_in_a_connection_is_used_and_is_nowhere_else(
     stage.until_task(EVENT, f"{control}.publish", "success")
     until(lambda: gracedb.fired() == 1, 60)
     until(lambda: time.time() > due(stage), 60)
-    stage.api.start_run("events", f"deliver-{control}")
+    stage.api.start_run("upkeep", f"deliver-{control}")
     until(lambda: any(control in str(entry["comment"]) for entry in client.logs(graceid)), 90, lambda: stage.explain(EVENT))
     stage.until_task(EVENT, "verdict", "success")
 

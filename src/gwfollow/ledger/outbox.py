@@ -54,6 +54,7 @@ class Message:
     payload: Mapping[str, Any]
     created: datetime = field(default_factory=now)
     tries: int = 0  # before this one; not 0 means that it may have arrived
+    event_id: int | None = None  # of the event's row in the ledger
 
 
 class Destination(Protocol):
@@ -343,6 +344,7 @@ def _message(session: Session, row: Outbox) -> Message:
         payload=row.payload,
         created=row.created,
         tries=row.tries,
+        event_id=row.event_id,
     )
 
 

@@ -55,9 +55,12 @@ class EventView:
     analyses: tuple[AnalysisView, ...]
 
 
-def active_events(session: Session, name: str | None = None) -> list[EventView]:
-    """All active events, oldest first, or the one called `name` (an empty list where it is not active)."""
-    which, values = ("", {}) if name is None else ("AND events.name = :name", {"name": name})
+def active_events(session: Session, name: str | None = None, part: tuple[int, int] | None = None) -> list[EventView]:
+    """All active events, oldest first, or the one called `name` (an empty list where it is not active).
+
+    With `part` = (k, n) those alone whose id leaves k when divided by n.
+    """
+    which, values = _which(name, part)
     analyses: dict[int, list[AnalysisView]] = defaultdict(list)
     for _, rows in groupby(session.execute(text(_ANALYSES.format(which=which)), values), key=lambda row: row.id):
         edges = list(rows)
@@ -67,6 +70,17 @@ def active_events(session: Session, name: str | None = None) -> list[EventView]:
         EventView(row.name, row.gps, row.graceid, row.source, row.revision, _names(row.detectors), tuple(analyses[row.id]))
         for row in session.execute(text(_EVENTS.format(detectors=detectors, which=which)), values)
     ]
+
+
+def _which(name: str | None, part: tuple[int, int] | None) -> tuple[str, dict[str, Any]]:
+    conditions, values = [], {}
+    if name is not None:
+        conditions.append("AND events.name = :name")
+        values["name"] = name
+    if part is not None:
+        conditions.append("AND events.id % :parts = :part")
+        values["part"], values["parts"] = part
+    return " ".join(conditions), values
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -125,8 +125,8 @@ class LocalAirflow:
                 "load_examples": "False",
                 "executor": "LocalExecutor",
                 "parallelism": "6",
-                # a second change of an event within the default of 30 s would start a run on the old structure
-                "min_serialized_dag_update_interval": "1",
+                # with the default of 30 s a second change of an event would wait so long for its run
+                "min_serialized_dag_update_interval": "0",
                 "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
                 "simple_auth_manager_users": f"{self.username}:admin",
                 "simple_auth_manager_passwords_file": str(self.folder / "passwords.json"),
@@ -142,8 +142,17 @@ class LocalAirflow:
                 "workers": "1",
             },
             "api_auth": {"jwt_secret": secrets.token_urlsafe(32)},
-            "dag_processor": {"refresh_interval": "5", "min_file_process_interval": "10", "bundle_refresh_check_interval": "1"},
-            "scheduler": {"catchup_by_default": "False"},
+            "dag_processor": {
+                "refresh_interval": "5",
+                "bundle_refresh_check_interval": "1",
+                # a change that gives work asks for its file: between those only words on the pages get old
+                "min_file_process_interval": "60",
+            },
+            "scheduler": {
+                "catchup_by_default": "False",
+                # between two looks when there is nothing to do: each step of a chain waits half of it
+                "scheduler_idle_sleep_time": "0.25",
+            },
             "logging": {
                 "base_log_folder": str(self.folder / "logs"),
                 # servers of their own, so that two Airflows fit on one machine

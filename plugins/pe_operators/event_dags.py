@@ -1,0 +1,95 @@
+"""One DAG for every active event of the ledger, a task group for each analysis, groups joined by what needs what.
+
+The events are dealt out to the files ``dags/events/file_<n>.py`` (`gwfollow.naming.event_file`), so that a change of one event costs
+the reading of one file.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+
+from airflow.sdk import DAG, TaskGroup, get_parsing_context
+
+from gwfollow.ledger.views import AnalysisView, EventView, active_events
+from gwfollow.naming import EVENT_FILES, event_dag_id, event_of_dag, file_dag_id, group_ids
+from gwfollow.provider.site import open_ledger
+from pe_operators import BuildOperator, CollectOperator, PlanOperator, PublishOperator, SubmitOperator, VerdictOperator
+from pe_operators.event_page import describe, describe_failure, describe_file, state_of
+from sensors import ProcessSensor, SchedulerJobSensor
+
+log = logging.getLogger(__name__)
+#: registered by the file that takes them: by itself Airflow would also take one whose building broke off
+COMMON = {"schedule": None, "catchup": False, "is_paused_upon_creation": False, "max_active_runs": 64, "auto_register": False}
+
+
+def dags_of_file(number: int) -> dict[str, DAG]:
+    """By id the DAGs that belong to the file of this number: its own, and those of its active events."""
+    # a task builds its own DAG only; the DAG processor, which has none in mind, builds all
+    wanted = event_of_dag(get_parsing_context().dag_id)
+    with open_ledger("gwfollow_ledger").read() as session:
+        events = active_events(session, name=wanted, part=None if wanted else (number, EVENT_FILES))
+    # what is built here stays as long as this process: with many events the collector would take a quarter of the time to find nothing
+    gc.disable()
+    built = [] if wanted else [file_dag(number)]
+    built += [event_dag_or_reason(event) for event in events]
+    gc.freeze()
+    gc.enable()
+    return {dag.dag_id: dag for dag in built}
+
+
+def file_dag(number: int) -> DAG:
+    """Always there and without tasks: Airflow knows a file by its DAGs, and must know it before its first event comes."""
+    return DAG(
+        file_dag_id(number),
+        tags=["gwfollow", "files"],
+        doc_md=describe_file(number),
+        **{**COMMON, "is_paused_upon_creation": True},
+    )
+
+
+def event_dag_or_reason(event: EventView) -> DAG:
+    """One bad row must not take the other events' DAGs away: its own says what is wrong with it."""
+    try:
+        return event_dag(event)
+    except Exception as error:
+        log.error("event %s has no DAG: %s", event.name, error)
+        with DAG(
+            event_dag_id(event.name), tags=["gwfollow", "state:broken"], doc_md=describe_failure(event, error), **COMMON
+        ) as dag:
+            VerdictOperator(task_id="unbuildable")
+        return dag
+
+
+def event_dag(event: EventView) -> DAG:
+    """plan -> (build -> submit -> wait -> collect -> process -> publish for each analysis) -> verdict"""
+    tags = ["gwfollow", f"source:{event.source}", f"state:{state_of(event)}"]
+    with DAG(event_dag_id(event.name), tags=tags, doc_md=describe(event), **COMMON) as dag:
+        plan = PlanOperator(task_id="plan", event=event.name)
+        verdict = VerdictOperator(task_id="verdict")
+        names = group_ids(a.name for a in event.analyses)
+        groups = {a.name: analysis_group(event.name, a, names[a.name]) for a in event.analyses}
+        for analysis in event.analyses:
+            build, publish, _ = groups[analysis.name]
+            plan >> build
+            publish >> verdict
+            for needed in analysis.needs:
+                _, _, collected = groups[needed]
+                collected >> build
+        if not groups:
+            plan >> verdict
+    return dag
+
+
+def analysis_group(event: str, analysis: AnalysisView, group_id: str) -> tuple[BuildOperator, PublishOperator, CollectOperator]:
+    """The way of one analysis; what needs it waits for its *collect*, not for its announcement."""
+    about = {"event": event, "analysis": analysis.name}
+    with TaskGroup(group_id, tooltip=f"{analysis.pipeline}: {analysis.name}"):
+        build = BuildOperator(task_id="build", trigger_rule="none_failed", **about)
+        submit = SubmitOperator(task_id="submit", **about)
+        wait = SchedulerJobSensor(task_id="wait", **about)
+        collect = CollectOperator(task_id="collect", **about)
+        process = ProcessSensor(task_id="process", **about)
+        publish = PublishOperator(task_id="publish", **about)
+        build >> submit >> wait >> collect >> process >> publish
+    return build, publish, collect
