@@ -27,6 +27,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("gwfollow.commands.export:export", "Write the ledger as blueprints that apply reads."),
     "archive": ("gwfollow.commands.archive:archive", "Take an event whose analyses are all final from the active ones."),
     "settings": ("gwfollow.commands.settings:settings", "Show every setting, what it does and what it is."),
+    "listen": ("gwfollow.commands.listen:listen", "Listen to alerts, and do what the policy says about them."),
+    "ingest": ("gwfollow.commands.ingest:ingest", "Take alerts from files."),
+    "health": ("gwfollow.commands.health:health", "Show what is alive and what is not, with exit codes for Nagios."),
     "deliver": ("gwfollow.commands.deliver:deliver", "Send the messages to GraceDB and Airflow that are due."),
     "sandbox": ("gwfollow.commands.sandbox:sandbox", "Run what stands in for the far side: GraceDB, Kafka, a personal HTCondor."),
 }

@@ -186,7 +186,9 @@ class Listener:
         last: dict[tuple[str, int], int] = {}
         for message in stored:
             topic, partition, offset = message.topic(), message.partition(), message.offset()
-            assert topic is not None and partition is not None and offset is not None  # none of them is missing in what came
+            assert topic is not None
+            assert partition is not None
+            assert offset is not None
             last[topic, partition] = offset + 1
         try:
             self.consumer.commit(offsets=[TopicPartition(*where, offset) for where, offset in last.items()], asynchronous=True)

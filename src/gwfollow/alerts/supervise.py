@@ -16,7 +16,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from gwfollow.alerts import signs
@@ -64,7 +64,7 @@ class Supervisor:
         self._stored = 0
         self._news = asyncio.Event()
 
-    async def run(self) -> AsyncIterator[int]:
+    async def run(self) -> AsyncGenerator[int, None]:
         """Yields how many messages were stored, at most once in `debounce` seconds.
 
         Ends only when it is closed or cancelled.  Raises `InputError` at once where a login is missing.
