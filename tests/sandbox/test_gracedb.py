@@ -1,12 +1,9 @@
-"""The local GraceDB: what it keeps, whom it knows, and what GraceDB's own client thinks of it."""
+"""The local GraceDB: what it keeps, and whom it knows."""
 
 from __future__ import annotations
 
-import os
 import re
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,33 +137,3 @@ def test_its_keys_are_for_its_owner_only(server: LocalGraceDB) -> None:
     assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
     for name in ("ca.key", "server.pem", "user.pem", "token.key"):
         assert stat.S_IMODE((server.folder / name).stat().st_mode) == 0o600, name
-
-
-#: they ask for what server 2.36, whose form this one has, no longer does (and test_deprecated.py wants it gone)
-OLD_SERVERS = ("test_emobservations.py", "test_update_grbevent.py")
-
-
-@pytest.mark.system
-def test_the_upstream_client_passes_its_own_integration_tests(server: LocalGraceDB) -> None:
-    environment = {
-        **os.environ,
-        "TEST_SERVICE": server.url,
-        "REQUESTS_CA_BUNDLE": server.ca,
-        "X509_USER_PROXY": server.user_certificate,
-    }
-    left_out = [f"--ignore={Path(ligo_gracedb.__file__).parent / name}" for name in OLD_SERVERS]
-    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "-p", "no:cacheprovider", "--tb=short", "-W", "ignore"]
-
-    done = subprocess.run(
-        [*command, *left_out, "--pyargs", "ligo.gracedb.test.integration"],
-        env=environment,
-        cwd=server.folder,
-        capture_output=True,
-        text=True,
-        timeout=250,
-    )
-
-    assert done.returncode == 0, done.stdout[-5000:]
-    passed = re.search(r"(\d+) passed", done.stdout)
-    assert passed is not None
-    assert int(passed.group(1)) >= 94

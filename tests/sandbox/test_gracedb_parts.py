@@ -12,7 +12,7 @@ pytest.importorskip("fastapi")
 from gwfollow.sandbox.gracedb import eventfiles, query
 from gwfollow.sandbox.gracedb.certificates import Credentials
 from gwfollow.sandbox.gracedb.store import Store
-from gwfollow.sandbox.gracedb.superevents import _letters
+from gwfollow.sandbox.gracedb.superevents import letters
 from gwfollow.sandbox.gracedb.web import Problem
 
 DATA = Path(pytest.importorskip("ligo.gracedb.test.integration").__file__).parent / "data"
@@ -137,4 +137,4 @@ def test_a_change_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_superevents_of_a_day_are_lettered() -> None:
-    assert [_letters(n) for n in (0, 25, 26, 27, 51, 52, 701, 702)] == ["a", "z", "aa", "ab", "az", "ba", "zz", "aaa"]
+    assert [letters(n) for n in (0, 25, 26, 27, 51, 52, 701, 702)] == ["a", "z", "aa", "ab", "az", "ba", "zz", "aaa"]

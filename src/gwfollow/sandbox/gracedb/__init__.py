@@ -3,7 +3,8 @@
     with LocalGraceDB(folder) as gracedb:
         GraceDBClient(gracedb.url, ca=gracedb.ca, token=gracedb.token())
 
-It speaks TLS with a certificate of its own CA, and knows people by a bearer token or a client certificate; its data survive restarts.
+It speaks TLS with a certificate of its own CA, and knows people by a bearer token or a client certificate; its data survive restarts.  With a
+Kafka server it publishes what changes, as the real one does.
 """
 
 from __future__ import annotations
@@ -27,9 +28,22 @@ START_SECONDS = 60.0
 class LocalGraceDB:
     """The server as a process of its own."""
 
-    def __init__(self, folder: Path, port: int = 0, *, faults: bool = False) -> None:
-        """`folder` keeps data, files and credentials; port 0 takes a free one; `faults` obeys `fail` (tests only)."""
-        self.folder, self.port, self.faults = Path(folder).absolute(), port, faults
+    def __init__(
+        self, folder: Path, port: int = 0, *, kafka: str = "", group: str = "gracedb", faults: bool = False, old: bool = False
+    ) -> None:
+        """
+        Parameters
+        ----------
+        folder : keeps data, files and credentials
+        port : 0 takes a free one, and the same again after a restart
+        kafka : HOST:PORT where it publishes igwn-alert messages; empty for nowhere
+        group : what their topics begin with (gracedb, gracedb-playground, gracedb-test)
+        faults : obey `fail` (tests only)
+        old : be as servers before 2.36, which made VOEvents and kept EM observations
+        """
+        self.folder, self.port = Path(folder).absolute(), port
+        self._options = ["--kafka", kafka, "--group", group] if kafka else []
+        self._options += [option for option, wanted in (("--faults", faults), ("--old", old)) if wanted]
         self._server = Service(self.folder, "server")
 
     # ---- where it is, how to get in ------------------------------------------------------------------------------------
@@ -64,7 +78,7 @@ class LocalGraceDB:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = [sys.executable, "-m", "gwfollow.sandbox.gracedb.server", str(self.folder), str(self.port)]
         (self.folder / "service.json").unlink(missing_ok=True)
-        self._server.start([*command, *(["--faults"] if self.faults else [])], env=os.environ)
+        self._server.start([*command, *self._options], env=os.environ)
         end = time.monotonic() + START_SECONDS
         while not self._listens():
             if not self._server.alive() or time.monotonic() > end:

@@ -1,8 +1,10 @@
-"""What GraceDB reads from the file that a search pipeline uploads: LIGO_LW tables, cWB's text, a VOEvent."""
+"""What GraceDB reads from the file that a search pipeline uploads: LIGO_LW tables, cWB's text, JSON, a VOEvent."""
 
 from __future__ import annotations
 
 import csv
+import json
+import math
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +18,10 @@ _DAILY_RATE = re.compile(r"^#significance based on the last (?:day|24\*6).*\n\s*
 #: GRB attribute -> where a VOEvent has it
 _POSITION = {"ra": ".//Position2D/Value2/C1", "dec": ".//Position2D/Value2/C2", "error_radius": ".//Position2D/Error2Radius"}
 
+#: names by which observatories call the length of a burst (s) and its trigger
+_DURATIONS = ("Trig_Dur", "Trans_Duration", "Data_Integ", "Integ_Time", "Trig_Timescale")
+_TRIGGERS = ("TrigID", "Trans_Num", "EventID")
+
 
 def read(pipeline: str, contents: bytes) -> dict[str, Any]:
     """Attributes of the event: gpstime (s), far (Hz), instruments, nevents, likelihood and extra_attributes, as far as the file has them.
@@ -24,8 +30,10 @@ def read(pipeline: str, contents: bytes) -> dict[str, Any]:
     """
     if pipeline in ("Fermi", "Swift", "INTEGRAL", "SNEWS", "IceCube"):
         return _voevent(_xml(contents))
-    if pipeline in ("CWB", "oLIB", "MLy"):
+    if pipeline == "CWB":
         return _cwb(contents.decode("utf-8", "replace"))
+    if pipeline in ("oLIB", "MLy"):
+        return _burst_json(contents)
     tables = _tables(_xml(contents))
     if pipeline == "HardwareInjection":
         return _injection(tables)
@@ -71,9 +79,11 @@ def _value(cell: str, kind: str) -> Any:
     if kind in _TEXT_TYPES:
         return cell
     try:
-        return int(cell) if kind.startswith("int") else float(cell)
+        value = int(cell) if kind.startswith("int") else float(cell)
     except ValueError:
         return cell
+    # JSON has no infinity
+    return value if math.isfinite(value) else None
 
 
 def _first(tables: dict[str, list[dict[str, Any]]], name: str) -> dict[str, Any]:
@@ -119,59 +129,108 @@ def _injection(tables: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     return {"gpstime": gps, "extra_attributes": {"SimInspiral": row}}
 
 
-# ---- coherent WaveBurst ------------------------------------------------------------------------------------------------
+# ---- bursts ------------------------------------------------------------------------------------------------------------
 def _cwb(text: str) -> dict[str, Any]:
     values: dict[str, list[str]] = {}
     for line in text.splitlines():
         name, colon, rest = line.partition(":")
         if colon:
-            values.setdefault(name.strip(), rest.split())
-    if "time" not in values:
+            values[name.strip()] = rest.split()
+    if not values.get("time"):
         raise ValueError("no line 'time:'")
 
-    def first(name: str) -> float | None:
-        found = values.get(name)
-        return float(found[0]) if found else None
+    def number(name: str, position: int = 0) -> float | None:
+        found = values.get(name, [])
+        return float(found[position]) if position < len(found) else None
 
+    pairs = sorted(zip(values.get("ifo", []), values["time"], strict=False))
+    instruments = ",".join(ifo for ifo, _ in pairs)
+    start, _, fraction = values.get("start", ["0"])[0].partition(".")
     return {
-        "gpstime": first("time"),
-        "far": float(rate.group(1)) if (rate := _DAILY_RATE.search(text)) else first("far"),
-        "instruments": ",".join(sorted(values.get("ifo", []))),
-        "likelihood": first("likelihood"),
+        "gpstime": number("time"),
+        "far": float(rate.group(1)) if (rate := _DAILY_RATE.search(text)) else number("far"),
+        "instruments": instruments,
+        "likelihood": number("likelihood"),
         "extra_attributes": {
             "MultiBurst": {
-                "ifos": ",".join(sorted(values.get("ifo", []))),
-                "start_time": int(first("start") or 0),
-                "duration": first("duration"),
-                "central_freq": first("frequency"),
-                "bandwidth": first("bandwidth"),
-                "amplitude": first("rho"),
-                "snr": (first("snr") or 0.0) ** 0.5,
-                "ligo_axis_ra": None,
+                "ifos": instruments,
+                "single_ifo_times": ",".join(time for _, time in pairs),
+                "start_time": int(start),
+                "start_time_ns": int(fraction.ljust(9, "0")[:9]),
+                "duration": number("duration"),
+                "peak_time": None,
+                "peak_time_ns": None,
+                "central_freq": number("frequency"),
+                "bandwidth": number("bandwidth"),
+                "amplitude": number("rho"),
+                "snr": math.sqrt(max(number("likelihood") or 0.0, 0.0)),
+                "confidence": None,
+                "false_alarm_rate": None,
+                "ligo_axis_ra": number("phi", 2),
+                "ligo_axis_dec": number("theta", 2),
+                "ligo_angle": None,
+                "ligo_angle_sig": None,
             }
         },
     }
 
 
+def _burst_json(contents: bytes) -> dict[str, Any]:
+    """oLIB and MLy upload one flat JSON object."""
+    try:
+        found = json.loads(contents)
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if not isinstance(found, dict) or not isinstance(found.get("gpstime"), int | float):
+        raise ValueError("no gpstime (s)")
+    numbers = {key: value for key, value in found.items() if isinstance(value, int | float) and not isinstance(value, bool)}
+    return {
+        "gpstime": float(found["gpstime"]),
+        "far": numbers.get("FAR", numbers.get("far")),
+        "instruments": str(found.get("instruments") or found.get("ifos") or ""),
+        "nevents": numbers.get("nevents"),
+        "likelihood": numbers.get("likelihood"),
+        "extra_attributes": {"LalInferenceBurst" if "BCI" in found else "MLyBurst": numbers},
+    }
+
+
 # ---- external alerts ---------------------------------------------------------------------------------------------------
 def _voevent(root: ElementTree.Element) -> dict[str, Any]:
-    def number(path: str) -> float | None:
+    def text(path: str) -> str | None:
         found = root.find(path)
-        return float(found.text) if found is not None and found.text else None
+        return found.text.strip() if found is not None and found.text else None
 
-    when = root.find(".//TimeInstant/ISOTime")
+    def number(path: str) -> float | None:
+        found = text(path)
+        return float(found) if found else None
+
+    def attribute(path: str, name: str) -> str | None:
+        found = root.find(path)
+        return found.get(name) if found is not None else None
+
+    params = {param.get("name"): param.get("value") for param in root.iter("Param")}
+    when = text(".//TimeInstant/ISOTime")
     gps = None
-    if when is not None and when.text:
+    if when:
         from astropy.time import Time
 
-        gps = float(Time(when.text.strip(), format="isot", scale="utc").gps)
-    trigger = root.find(".//Param[@name='TrigID']")
+        gps = float(Time(when, format="isot", scale="utc").gps)
+    durations = (float(params[name] or 0) for name in _DURATIONS if name in params)
     grb: dict[str, Any] = {name: number(path) for name, path in _POSITION.items()}
     grb |= {
         "ivorn": root.get("ivorn"),
-        "trigger_id": trigger.get("value") if trigger is not None else None,
+        "author_ivorn": text(".//Who/AuthorIVORN"),
+        "author_shortname": text(".//Who/Author/shortName"),
+        "observatory_location_id": attribute(".//ObsDataLocation/ObservatoryLocation", "id"),
+        "coord_system": attribute(".//AstroCoordSystem", "id"),
+        "how_description": text(".//How/Description"),
+        "how_reference_url": attribute(".//How/Reference", "uri"),
+        # later notices of Fermi say 0 where they mean that they do not know
+        "trigger_duration": next(durations, 0.0) or None,
+        "trigger_id": next((params[name] for name in _TRIGGERS if name in params), None),
         "designation": None,
         "redshift": None,
         "T90": None,
     }
-    return {"gpstime": gps, "extra_attributes": {"GRB": grb}}
+    far = params.get("FAR")
+    return {"gpstime": gps, "far": float(far) if far else None, "extra_attributes": {"GRB": grb}}

@@ -6,16 +6,19 @@ import sqlite3
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 
-from gwfollow.sandbox.gracedb.vocabulary import LABELS, PROTECTED_LABELS
-from gwfollow.sandbox.gracedb.web import Problem, base, caller, find, store, text, texts, upload, writer
+from gwfollow.sandbox.gracedb.alerts import change
+from gwfollow.sandbox.gracedb.vocabulary import ANSWERS, LABELS, PROTECTED_LABELS
+from gwfollow.sandbox.gracedb.web import Problem, base, caller, find, store, text, texts, upload, version, writer
 
 #: kind of object -> its addresses
 ROOTS = {
     "event": {"object": "events/{graceid}", "log": "events/{graceid}/log"},
     "superevent": {"object": "superevents/{graceid}", "log": "superevents/{graceid}/logs"},
 }
+#: version of the API -> what it calls a list of log entries
+LOG_KEYS = {"v1": ("log",), "v2": ("logs",), "": ("log", "logs")}
 router = APIRouter()
 
 
@@ -25,7 +28,7 @@ def address(request: Request, kind: str, name: str, rest: str) -> str:
 
 # ---- logs --------------------------------------------------------------------------------------------------------------
 def log_entry(request: Request, kind: str, row: sqlite3.Row) -> dict[str, Any]:
-    name, filename, version = row["object"], row["filename"], row["version"]
+    name, filename, file_version = row["object"], row["filename"], row["version"]
     tags = store(request).tags(name, row["n"])
     link = base(request) + ROOTS[kind]["log"].format(graceid=name) + f"/{row['n']}"
     return {
@@ -35,10 +38,10 @@ def log_entry(request: Request, kind: str, row: sqlite3.Row) -> dict[str, Any]:
         "created": row["created"],
         "issuer": row["issuer"],
         "filename": filename,
-        "file_version": version,
+        "file_version": file_version,
         "tag_names": tags,
         "tags": f"{link}/tag/",
-        "file": address(request, kind, name, f"files/{filename},{version}") if filename else None,
+        "file": address(request, kind, name, f"files/{filename},{file_version}") if filename else None,
     }
 
 
@@ -53,8 +56,9 @@ async def list_logs(request: Request, kind: str, graceid: str) -> JSONResponse:
     name, _ = find(request, kind, graceid)
     entries = _visible_logs(request, kind, name)
     link = str(request.url)
-    links = {"self": link, "first": link, "last": link}
-    return JSONResponse({"start": 0, "numRows": len(entries), "log": entries, "links": links})
+    answer = {"start": 0, "numRows": len(entries), "links": {"self": link, "first": link, "last": link}}
+    # API v1 calls them log, v2 logs; at the default address come clients of both
+    return JSONResponse(answer | dict.fromkeys(LOG_KEYS[version(request)], entries))
 
 
 async def one_log(request: Request, kind: str, graceid: str, n: int) -> JSONResponse:
@@ -77,13 +81,15 @@ async def write_log(request: Request, kind: str, graceid: str) -> JSONResponse:
     names, shown = texts(form, "tagname"), texts(form, "displayName")
     tags = dict(zip(names, [*shown, *[""] * len(names)], strict=False))
     file = await upload(form, "upload")
-    with store(request).transaction():
+    with change(request) as tell:
         n = store(request).add_log(name, comment, issuer, tags, file)
-        if label:
-            store(request).add_label(name, label, issuer)
-    row = store(request).row("SELECT * FROM logs WHERE object = ? AND n = ?", name, n)
-    assert row is not None
-    return JSONResponse(log_entry(request, kind, row), 201)
+        row = store(request).row("SELECT * FROM logs WHERE object = ? AND n = ?", name, n)
+        assert row is not None
+        entry = log_entry(request, kind, row)
+        tell(kind, name, "log", entry)
+        if label and store(request).add_label(name, label, issuer):
+            tell(kind, name, "label_added", label_entry(request, kind, name, label))
+    return JSONResponse(entry, 201)
 
 
 # ---- tags --------------------------------------------------------------------------------------------------------------
@@ -126,22 +132,27 @@ async def list_files(request: Request, kind: str, graceid: str) -> JSONResponse:
 
 async def one_file(request: Request, kind: str, graceid: str, filename: str) -> Response:
     name, _ = find(request, kind, graceid)
-    plain, comma, version = filename.rpartition(",")
+    plain, comma, wanted = filename.rpartition(",")
     if not comma:
-        plain, version = filename, ""
+        plain, wanted = filename, ""
     seen = [e for e in _visible_logs(request, kind, name) if e["filename"] == plain]
-    if version:
-        seen = [e for e in seen if str(e["file_version"]) == version]
-    contents = store(request).file(name, plain, max(e["file_version"] for e in seen)) if seen else None
-    if contents is None:
+    if wanted:
+        seen = [e for e in seen if str(e["file_version"]) == wanted]
+    if not seen:
         raise Problem(404, "File not found", detail=True)
-    return Response(contents, media_type="application/octet-stream")
+    path = store(request).file(name, plain, max(e["file_version"] for e in seen))
+    # it knows ranges: a download can go on where it was cut
+    return FileResponse(path, media_type="application/octet-stream")
 
 
 # ---- labels ------------------------------------------------------------------------------------------------------------
-def _label(request: Request, kind: str, row: sqlite3.Row) -> dict[str, Any]:
-    link = address(request, kind, row["object"], f"labels/{row['name']}")
-    return {"name": row["name"], "creator": row["creator"], "created": row["created"], "self": link}
+def label_entry(request: Request, kind: str, name: str, label: str) -> dict[str, Any]:
+    """A label that the object has; 404 where it has not."""
+    row = store(request).row("SELECT * FROM labels WHERE object = ? AND name = ?", name, label)
+    if row is None:
+        raise Problem(404, "Label not found", detail=True)
+    link = address(request, kind, name, f"labels/{label}")
+    return {"name": label, "creator": row["creator"], "created": row["created"], "self": link}
 
 
 def _check_label(label: str) -> None:
@@ -151,17 +162,13 @@ def _check_label(label: str) -> None:
 
 async def list_labels(request: Request, kind: str, graceid: str) -> JSONResponse:
     name, _ = find(request, kind, graceid)
-    rows = store(request).rows("SELECT * FROM labels WHERE object = ? ORDER BY rowid", name)
-    links = {"self": str(request.url), kind: address(request, kind, name, "")}
-    return JSONResponse({"labels": [_label(request, kind, row) for row in rows], "links": links})
+    entries = [label_entry(request, kind, name, label) for label in store(request).labels(name)]
+    return JSONResponse({"labels": entries, "links": {"self": str(request.url), kind: address(request, kind, name, "")}})
 
 
 async def one_label(request: Request, kind: str, graceid: str, label: str) -> JSONResponse:
     name, _ = find(request, kind, graceid)
-    row = store(request).row("SELECT * FROM labels WHERE object = ? AND name = ?", name, label)
-    if row is None:
-        raise Problem(404, "Label not found", detail=True)
-    return JSONResponse(_label(request, kind, row))
+    return JSONResponse(label_entry(request, kind, name, label))
 
 
 async def add_label(request: Request, kind: str, graceid: str, label: str = "") -> JSONResponse:
@@ -171,19 +178,24 @@ async def add_label(request: Request, kind: str, graceid: str, label: str = "") 
     _check_label(label)
     if label in PROTECTED_LABELS:
         raise Problem(400, f"The '{label}' label is managed by an automated process and cannot be applied manually")
-    new = store(request).add_label(name, label, creator)
+    if set(store(request).labels(name)) & ANSWERS.get(label, frozenset()):
+        raise Problem(400, f"The '{label}' label cannot be applied: the signoff that it asks for is there already")
+    with change(request) as tell:
+        new = store(request).add_label(name, label, creator)
+        if new:
+            tell(kind, name, "label_added", label_entry(request, kind, name, label))
     if kind == "event":
         return JSONResponse({}, 201 if new else 200)
-    row = store(request).row("SELECT * FROM labels WHERE object = ? AND name = ?", name, label)
-    assert row is not None
-    return JSONResponse(_label(request, kind, row), 201)
+    return JSONResponse(label_entry(request, kind, name, label), 201)
 
 
 async def remove_label(request: Request, kind: str, graceid: str, label: str) -> Response:
     writer(request)
     name, _ = find(request, kind, graceid)
-    if not store(request).run("DELETE FROM labels WHERE object = ? AND name = ?", name, label):
-        raise Problem(404, "Label not found", detail=True)
+    with change(request) as tell:
+        entry = label_entry(request, kind, name, label)
+        store(request).remove_label(name, label)
+        tell(kind, name, "label_removed", entry)
     return Response(status_code=204)
 
 

@@ -21,7 +21,7 @@ _TERM = re.compile(
 )
 _SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _TIMES = {"t_0": "t_0", "gpstime": "gpstime"}
-_WORDS = {"category", "group", "pipeline", "search", "submitter", "instruments"}
+_WORDS = {"category", "group", "pipeline", "search", "submitter", "instruments", "replay_id"}
 _ID = re.compile(r"(?:T|M)?S\d[\w*?]*|[GEHMT]\d[\d*?]*|(?:T|M)?GW\d[\w*?]*", re.IGNORECASE)
 
 

@@ -1,19 +1,19 @@
-"""The root document, from which clients learn every other address; who one is; and what the real server has given up."""
+"""The root document, from which clients learn every other address; and who one is."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse
 
 from gwfollow.sandbox.gracedb import vocabulary as words
-from gwfollow.sandbox.gracedb.web import Problem, base, caller, find
+from gwfollow.sandbox.gracedb.web import base, caller, version
 
 router = APIRouter(prefix="/api")
 
 #: template -> address after /api/
 EVENT_TEMPLATES = {
+    "event-reserve-template": "events/reserve/",
+    "event-upload-template": "events/{graceid}/upload/",
     "event-detail-template": "events/{graceid}",
     "event-log-template": "events/{graceid}/log/",
     "event-log-detail-template": "events/{graceid}/log/{N}",
@@ -51,7 +51,13 @@ SUPEREVENT_TEMPLATES = {
     "signoff-detail": "signoffs/{typeinst}/",
     "permission-list": "permissions/",
     "permission-modify": "permissions/modify/",
+    "notice-list": "notices/",
+    "notice-detail": "notices/{N}/",
 }
+#: only in version 2 of the API
+NEW_TEMPLATES = frozenset(
+    {"event-reserve-template", "event-upload-template", "superevent-notice-list-template", "superevent-notice-detail-template"}
+)
 
 
 @router.get("/")
@@ -60,6 +66,11 @@ async def root(request: Request) -> JSONResponse:
     templates = {name: here + path for name, path in EVENT_TEMPLATES.items()}
     for name, path in SUPEREVENT_TEMPLATES.items():
         templates[f"superevent-{name}-template"] = f"{here}superevents/{{superevent_id}}/{path}"
+    templates |= {"gwtc-number-list": f"{here}gwtc/{{number}}/", "gwtc-version-detail": f"{here}gwtc/{{number}}/{{version}}/"}
+    old = request.app.state.old
+    if old or version(request) == "v1":
+        templates = {name: path for name, path in templates.items() if name not in NEW_TEMPLATES}
+    versions = ["default", "v1"] if old else ["default", "v1", "v2"]
     return JSONResponse(
         {
             "links": {
@@ -67,6 +78,7 @@ async def root(request: Request) -> JSONResponse:
                 "events": f"{here}events/",
                 "superevents": f"{here}superevents/",
                 "user-info": f"{here}user-info",
+                "gwtc": f"{here}gwtc/",
             },
             "templates": templates,
             "groups": words.GROUPS,
@@ -78,10 +90,11 @@ async def root(request: Request) -> JSONResponse:
             "signoff-types": words.SIGNOFF_TYPES,
             "signoff-statuses": words.SIGNOFF_STATUSES,
             "instruments": words.INSTRUMENTS,
-            "api-versions": ["default", "v1"],
-            "api-default": "v1",
-            "API_VERSIONS": ["default", "v1"],
-            "server-version": words.SERVER_VERSION,
+            "em-groups": words.EM_GROUPS,
+            "api-versions": versions,
+            "api-default": "v1" if old else "v2",
+            "API_VERSIONS": versions,
+            "server-version": words.OLD_SERVER_VERSION if old else words.SERVER_VERSION,
         }
     )
 
@@ -90,29 +103,3 @@ async def root(request: Request) -> JSONResponse:
 async def user_info(request: Request) -> JSONResponse:
     name = caller(request)
     return JSONResponse({"username": name, "is_internal_user": name is not None} if name else {})
-
-
-# ---- what server 2.36 has given up -------------------------------------------------------------------------------------
-async def gone(_: Request) -> Response:
-    raise Problem(410, "This functionality has been deprecated and will not be re-implemented on GraceDB", detail=True)
-
-
-for _path in (
-    "/events/{graceid}/voevent/",
-    "/events/{graceid}/voevent/{n}",
-    "/events/{graceid}/emobservation/",
-    "/events/{graceid}/emobservation/{n}",
-    "/superevents/{graceid}/emobservations/",
-    "/superevents/{graceid}/emobservations/{n}/",
-    "/events/{graceid}/update/grbevent/",
-):
-    router.add_api_route(_path, gone, methods=["GET", "POST", "PATCH"])
-router.add_api_route("/superevents/{graceid}/voevents/", gone, methods=["POST"])
-
-
-@router.get("/superevents/{graceid}/voevents/")
-async def voevents(request: Request, graceid: str) -> JSONResponse:
-    """Old ones stay readable; here nobody ever made any."""
-    find(request, "superevent", graceid)
-    answer: dict[str, Any] = {"voevents": []}
-    return JSONResponse(answer)

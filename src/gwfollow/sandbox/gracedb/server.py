@@ -16,9 +16,10 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from gwfollow.sandbox.gracedb import events, logs, root, signoffs, superevents
+from gwfollow.sandbox.gracedb import catalogues, deprecated, events, logs, notices, root, signoffs, superevents
+from gwfollow.sandbox.gracedb.alerts import Publisher
 from gwfollow.sandbox.gracedb.certificates import Credentials
-from gwfollow.sandbox.gracedb.faults import FILE, Faults
+from gwfollow.sandbox.gracedb.faults import FILE, App, Faults, Receive, Scope, Send
 from gwfollow.sandbox.gracedb.store import Store
 from gwfollow.sandbox.gracedb.web import Problem, show_problem
 
@@ -50,24 +51,44 @@ def _common_name(ssl_object: ssl.SSLObject | None) -> str | None:
     return None
 
 
-def application(folder: Path) -> FastAPI:
-    """The whole GraceDB, on the data in `folder`."""
+class Versions:
+    """ASGI middleware: ``/api/v1/`` and ``/api/v2/`` are ``/api/``, and the answer remembers which it was."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        for version in ("v1", "v2"):
+            if path.startswith(f"/api/{version}/"):
+                path = f"/api/{path.removeprefix(f'/api/{version}/')}"
+                scope = {**scope, "path": path, "raw_path": path.encode(), "gwfollow.version": version}
+                break
+        await self.app(scope, receive, send)
+
+
+def application(folder: Path, *, publisher: Publisher | None = None, old: bool = False) -> FastAPI:
+    """The whole GraceDB, on the data in `folder`; `old` as servers before 2.36 were."""
     app = FastAPI(title="Local GraceDB", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.store = Store(folder)
     app.state.credentials = Credentials(folder)
+    app.state.publisher, app.state.old = publisher, old
     app.add_exception_handler(Problem, show_problem)
-    for part in (root, superevents, signoffs, events, logs):
+    for part in (root, deprecated, notices, catalogues, superevents, signoffs, events, logs):
         app.include_router(part.router)
     return app
 
 
-def serve(folder: Path, port: int = 0, *, faults: bool = False) -> None:
+def serve(
+    folder: Path, port: int = 0, *, faults: bool = False, kafka: str = "", group: str = "gracedb", old: bool = False
+) -> None:
     """Serve until interrupted.  Port 0 takes a free one, and the same again after a restart."""
     credentials = Credentials(folder)
     credentials.make()
     service = folder / SERVICE
     port = port or _last_port(service)
-    app: Any = application(folder)
+    publisher = Publisher(kafka, group) if kafka else None
+    app: Any = Versions(application(folder, publisher=publisher, old=old))
     if faults:
         app = Faults(app, folder / FILE)
     listener = socket.create_server(("127.0.0.1", port))
@@ -89,6 +110,8 @@ def serve(folder: Path, port: int = 0, *, faults: bool = False) -> None:
     part.write_text(json.dumps({"url": f"https://localhost:{port}/api/", "port": port, "pid": os.getpid()}))
     part.replace(service)
     asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+    if publisher is not None:
+        publisher.close()
 
 
 def _last_port(service: Path) -> int:
@@ -105,9 +128,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("port", type=int, nargs="?", default=0)
     parser.add_argument("--faults", action="store_true", help="obey faults.json in the folder (for tests)")
+    parser.add_argument("--kafka", default="", metavar="HOST:PORT", help="publish igwn-alert messages there")
+    parser.add_argument("--group", default="gracedb", help="what the Kafka topics begin with")
+    parser.add_argument("--old", action="store_true", help="be as servers before 2.36: VOEvents, EM observations")
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
-    serve(options.folder, options.port, faults=options.faults)
+    serve(**vars(options))
 
 
 if __name__ == "__main__":

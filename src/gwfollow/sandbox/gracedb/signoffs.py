@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from gwfollow.sandbox.gracedb.alerts import Tell, change
+from gwfollow.sandbox.gracedb.logs import label_entry
 from gwfollow.sandbox.gracedb.vocabulary import SIGNOFF_STATUSES, SIGNOFF_TYPES
 from gwfollow.sandbox.gracedb.web import Problem, base, find, store, text, writer
 
@@ -17,7 +19,7 @@ router = APIRouter(prefix="/api/superevents/{graceid}/signoffs")
 def _show(request: Request, row: sqlite3.Row) -> dict[str, Any]:
     shown = {key: row[key] for key in ("instrument", "status", "comment", "submitter")}
     link = f"{base(request)}superevents/{row['object']}/signoffs/{row['type']}{row['instrument']}/"
-    return shown | {"signoff_type": row["type"], "links": {"self": link}}
+    return shown | {"self": link, "signoff_type": row["type"]}
 
 
 def _get(request: Request, name: str, typeinst: str) -> sqlite3.Row:
@@ -59,16 +61,18 @@ async def create(request: Request, graceid: str) -> JSONResponse:
     if kind not in SIGNOFF_TYPES:
         raise Problem(400, f"signoff_type: must be one of {', '.join(SIGNOFF_TYPES)}")
     status = _check_status(text(form, "status"))
-    asked = "ADVREQ" if kind == "ADV" else f"{instrument}OPS"
+    asked = _request_label(kind, instrument)
     if asked not in store(request).labels(name):
         raise Problem(400, f"The superevent needs the label {asked} for this signoff")
-    with store(request).transaction():
+    with change(request) as tell:
         values = (name, kind, instrument, status, text(form, "comment"), person)
         if not store(request).run("INSERT OR IGNORE INTO signoffs VALUES (?, ?, ?, ?, ?, ?)", *values):
             raise Problem(400, "This signoff exists already")
-        store(request).run("DELETE FROM labels WHERE object = ? AND name = ?", name, asked)
-        store(request).add_label(name, _label(kind, instrument, status), person)
-    return JSONResponse(_show(request, _get(request, name, kind + instrument)), 201)
+        store(request).remove_label(name, asked)
+        _add_label(request, tell, name, _label(kind, instrument, status), person)
+        made = _show(request, _get(request, name, kind + instrument))
+        tell("superevent", name, "signoff_created", made)
+    return JSONResponse(made, 201)
 
 
 @router.patch("/{typeinst}/")
@@ -77,16 +81,20 @@ async def update(request: Request, graceid: str, typeinst: str) -> JSONResponse:
     name, _ = find(request, "superevent", graceid)
     row = _get(request, name, typeinst)
     form = await request.form()
-    status = _check_status(text(form, "status", row["status"]))
-    with store(request).transaction():
-        values = (status, text(form, "comment", row["comment"]), name, row["type"], row["instrument"])
+    status, comment = _check_status(text(form, "status", row["status"])), text(form, "comment", row["comment"])
+    if (status, comment) == (row["status"], row["comment"]):
+        raise Problem(400, "Request would not modify the signoff.")
+    with change(request) as tell:
         store(request).run(
-            "UPDATE signoffs SET status = ?, comment = ? WHERE object = ? AND type = ? AND instrument = ?", *values
+            "UPDATE signoffs SET status = ?, comment = ? WHERE object = ? AND type || instrument = ?",
+            *(status, comment, name, typeinst),
         )
-        old = _label(row["type"], row["instrument"], row["status"])
-        store(request).run("DELETE FROM labels WHERE object = ? AND name = ?", name, old)
-        store(request).add_label(name, _label(row["type"], row["instrument"], status), person)
-    return JSONResponse(_show(request, _get(request, name, typeinst)))
+        if status != row["status"]:
+            _remove_label(request, tell, name, _label(row["type"], row["instrument"], row["status"]))
+            _add_label(request, tell, name, _label(row["type"], row["instrument"], status), person)
+        made = _show(request, _get(request, name, typeinst))
+        tell("superevent", name, "signoff_updated", made)
+    return JSONResponse(made)
 
 
 @router.delete("/{typeinst}/")
@@ -94,9 +102,25 @@ async def delete(request: Request, graceid: str, typeinst: str) -> Response:
     person = writer(request)
     name, _ = find(request, "superevent", graceid)
     row = _get(request, name, typeinst)
-    with store(request).transaction():
+    with change(request) as tell:
         store(request).run("DELETE FROM signoffs WHERE object = ? AND type || instrument = ?", name, typeinst)
-        old = _label(row["type"], row["instrument"], row["status"])
-        store(request).run("DELETE FROM labels WHERE object = ? AND name = ?", name, old)
-        store(request).add_label(name, "ADVREQ" if row["type"] == "ADV" else f"{row['instrument']}OPS", person)
+        _remove_label(request, tell, name, _label(row["type"], row["instrument"], row["status"]))
+        _add_label(request, tell, name, _request_label(row["type"], row["instrument"]), person)
+        tell("superevent", name, "signoff_deleted", _show(request, row))
     return Response(status_code=204)
+
+
+def _request_label(kind: str, instrument: str) -> str:
+    return "ADVREQ" if kind == "ADV" else f"{instrument}OPS"
+
+
+def _add_label(request: Request, tell: Tell, name: str, label: str, person: str) -> None:
+    if store(request).add_label(name, label, person):
+        tell("superevent", name, "label_added", label_entry(request, "superevent", name, label))
+
+
+def _remove_label(request: Request, tell: Tell, name: str, label: str) -> None:
+    if label in store(request).labels(name):
+        entry = label_entry(request, "superevent", name, label)
+        store(request).remove_label(name, label)
+        tell("superevent", name, "label_removed", entry)

@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS preferred (
 CREATE TABLE IF NOT EXISTS signoffs (
     object TEXT NOT NULL REFERENCES objects (id), type TEXT NOT NULL, instrument TEXT NOT NULL, status TEXT NOT NULL,
     comment TEXT NOT NULL, submitter TEXT NOT NULL, PRIMARY KEY (object, type, instrument));
+CREATE TABLE IF NOT EXISTS records (
+    object TEXT NOT NULL, type TEXT NOT NULL, n INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY (object, type, n));
 """
 
 
@@ -88,6 +90,9 @@ class Store:
         """False when it is there already."""
         return self.run("INSERT OR IGNORE INTO labels VALUES (?, ?, ?, ?)", name, label, creator, timestamp()) > 0
 
+    def remove_label(self, name: str, label: str) -> None:
+        self.run("DELETE FROM labels WHERE object = ? AND name = ?", name, label)
+
     # ---- logs and files ------------------------------------------------------------------------------------------------
     def add_log(self, name: str, comment: str, issuer: str, tags: dict[str, str], file: tuple[str, bytes] | None) -> int:
         """The new entry's number; `tags` are names with display names."""
@@ -112,13 +117,23 @@ class Store:
         self._path(name, filename, version).write_bytes(contents)
         return version
 
-    def file(self, name: str, filename: str, version: int | None) -> bytes | None:
-        """Its contents; the newest where no version is given."""
-        if version is None:
-            query = "SELECT MAX(version) FROM logs WHERE object = ? AND filename = ?"
-            version = self.db.execute(query, (name, filename)).fetchone()[0]
-        known = self.row("SELECT 1 FROM logs WHERE object = ? AND filename = ? AND version = ?", name, filename, version)
-        return self._path(name, filename, version).read_bytes() if known and version is not None else None
+    def file(self, name: str, filename: str, version: int) -> Path:
+        """Where its contents are."""
+        return self._path(name, filename, version)
+
+    # ---- numbered records: VOEvents, notices, EM observations, catalogues ----------------------------------------------
+    def next_number(self, name: str, kind: str) -> int:
+        query = "SELECT COALESCE(MAX(n), 0) + 1 FROM records WHERE object = ? AND type = ?"
+        return int(self.db.execute(query, (name, kind)).fetchone()[0])
+
+    def add_record(self, name: str, kind: str, document: dict[str, Any]) -> None:
+        """`document` has its number as N."""
+        self.run("INSERT INTO records VALUES (?, ?, ?, ?)", name, kind, document["N"], json.dumps(document))
+
+    def records(self, kind: str, name: str | None = None) -> list[dict[str, Any]]:
+        """Of one object, or of all."""
+        query = "SELECT document FROM records WHERE type = ? AND (object = ? OR ? IS NULL) ORDER BY object, n"
+        return [json.loads(row["document"]) for row in self.rows(query, kind, name, name)]
 
     def _path(self, name: str, filename: str, version: int) -> Path:
         return self.files / name / f"{filename},{version}"

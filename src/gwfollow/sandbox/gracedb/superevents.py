@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import string
-from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import FormData
 
-from gwfollow.sandbox.gracedb import query
-from gwfollow.sandbox.gracedb.events import show_by_id as show_event
+from gwfollow.errors import InputError
+from gwfollow.sandbox.gracedb import query, shown
+from gwfollow.sandbox.gracedb.alerts import change
 from gwfollow.sandbox.gracedb.listing import page
+from gwfollow.sandbox.gracedb.logs import label_entry
 from gwfollow.sandbox.gracedb.store import Store, timestamp
-from gwfollow.sandbox.gracedb.vocabulary import CATEGORIES, LABELS
-from gwfollow.sandbox.gracedb.web import Problem, base, caller, find, number, store, text, texts, writer
+from gwfollow.sandbox.gracedb.vocabulary import CATEGORIES, LABELS, PROTECTED_LABELS
+from gwfollow.sandbox.gracedb.web import Problem, caller, find, number, store, text, texts, writer
+from gwfollow.times import gps_to_utc
 
 router = APIRouter(prefix="/api/superevents")
 
@@ -25,53 +26,19 @@ PREFIXES = {"Production": "", "Test": "T", "MDC": "M"}
 NUMBERS = ("t_start", "t_0", "t_end", "time_coinc_far", "space_coinc_far")
 
 
-def show(request: Request, name: str, document: dict[str, Any], gw_id: str | None, public: bool) -> dict[str, Any]:
-    """The superevent as GraceDB shows it; somebody anonymous does not see its events."""
-    link = f"{base(request)}superevents/{name}/"
-    rest = ("events", "labels", "logs", "files", "voevents", "emobservations", "signoffs", "permissions")
-    shown = {
-        **document,
-        "superevent_id": name,
-        "gw_id": gw_id,
-        "labels": store(request).labels(name),
-        "links": {"self": link, **{part: f"{link}{part}/" for part in rest}},
-    }
-    if caller(request) is None:
-        shown.pop("preferred_event")
-        return shown
-    members = [row["id"] for row in store(request).rows("SELECT id FROM objects WHERE parent = ? ORDER BY rowid", name)]
-    preferred = show_event(request, document["preferred_event"])
-    pipelines = store(request).rows("SELECT * FROM preferred WHERE superevent = ? ORDER BY rowid", name)
-    return shown | {
-        "far": preferred["far"],
-        "gw_events": [member for member in members if not member.startswith("E")],
-        "em_events": [member for member in members if member.startswith("E")],
-        "preferred_event_data": preferred,
-        "pipeline_preferred_events": {row["pipeline"]: show_event(request, row["graceid"]) for row in pipelines},
-        "public": public,
-    }
-
-
-def _shown(request: Request, name: str) -> dict[str, Any]:
-    row = store(request).object("superevent", name)
-    assert row is not None
-    return show(request, row["id"], json.loads(row["document"]), row["gw_id"], bool(row["public"]))
-
-
 # ---- finding -----------------------------------------------------------------------------------------------------------
 @router.get("/")
 async def search(request: Request) -> JSONResponse:
     test = query.parse(request.query_params.get("query", ""), kind="superevent", labels=frozenset(LABELS))
     rows = store(request).rows("SELECT * FROM objects WHERE kind = 'superevent' ORDER BY rowid DESC")
-    seen = [row for row in rows if row["public"] or caller(request)]
-    shown = [show(request, r["id"], json.loads(r["document"]), r["gw_id"], bool(r["public"])) for r in seen]
-    return JSONResponse(page(request, "superevents", [document for document in shown if test({"public": True, **document})]))
+    found = [shown.superevent_row(request, row) for row in rows if row["public"] or caller(request)]
+    return JSONResponse(page(request, "superevents", [document for document in found if test({"public": True, **document})]))
 
 
 @router.get("/{graceid}/")
 async def one(request: Request, graceid: str) -> JSONResponse:
     name, _ = find(request, "superevent", graceid)
-    return JSONResponse(_shown(request, name))
+    return JSONResponse(shown.superevent(request, name))
 
 
 # ---- making and changing -----------------------------------------------------------------------------------------------
@@ -95,17 +62,29 @@ async def create(request: Request) -> JSONResponse:
         "space_coinc_far": None,
         "preferred_event": text(form, "preferred_event"),
     }
+    labels, events = _labels(form), texts(form, "events")
+    with change(request) as tell:
+        name = _next_id(store(request), document["t_0"], PREFIXES[category])
+        store(request).add_object("superevent", name, document)
+        for graceid in [document["preferred_event"], *events]:
+            _add_member(store(request), name, graceid)
+        tell("superevent", name, "new")
+        tell("event", document["preferred_event"], "selected_as_preferred")
+        for graceid in events:
+            tell("event", graceid, "added_to_superevent")
+        for label in labels:
+            store(request).add_label(name, label, submitter)
+            tell("superevent", name, "label_added", label_entry(request, "superevent", name, label))
+    return JSONResponse(shown.superevent(request, name), 201)
+
+
+def _labels(form: FormData) -> list[str]:
     labels = texts(form, "labels")
     if unknown := sorted(set(labels) - set(LABELS)):
         raise Problem(400, f"Label '{unknown[0]}' does not exist in the database")
-    with store(request).transaction():
-        name = _next_id(store(request), document["t_0"], PREFIXES[category])
-        store(request).add_object("superevent", name, document)
-        for graceid in [document["preferred_event"], *texts(form, "events")]:
-            _add_member(store(request), name, graceid)
-        for label in labels:
-            store(request).add_label(name, label, submitter)
-    return JSONResponse(_shown(request, name), 201)
+    if protected := sorted(set(labels) & PROTECTED_LABELS):
+        raise Problem(400, f"Labels managed by an automated process cannot be added: {', '.join(protected)}")
+    return labels
 
 
 @router.patch("/{graceid}/")
@@ -116,12 +95,16 @@ async def update(request: Request, graceid: str) -> JSONResponse:
     changes = _changes(form, document)
     if not changes:
         raise Problem(400, "Request would not modify the superevent")
-    with store(request).transaction():
+    with change(request) as tell:
         preferred = changes.get("preferred_event")
         if preferred is not None and not _is_member(store(request), name, preferred):
             _add_member(store(request), name, preferred)
         store(request).set_document(name, document | changes)
-    return JSONResponse(_shown(request, name))
+        if preferred is not None:
+            tell("event", document["preferred_event"], "removed_as_preferred")
+            tell("event", preferred, "selected_as_preferred")
+        tell("superevent", name, "update")
+    return JSONResponse(shown.superevent(request, name))
 
 
 def _changes(form: FormData, document: dict[str, Any]) -> dict[str, Any]:
@@ -139,8 +122,10 @@ async def confirm(request: Request, graceid: str) -> JSONResponse:
         raise Problem(400, "Superevent is already confirmed as a GW")
     prefix = PREFIXES[document["category"]]
     gw_id = text(await request.form(), "gw_id") or f"{prefix}GW{name.removeprefix(prefix)[1:]}"
-    store(request).run("UPDATE objects SET gw_id = ? WHERE id = ?", gw_id, name)
-    return JSONResponse(_shown(request, name))
+    with change(request) as tell:
+        store(request).run("UPDATE objects SET gw_id = ? WHERE id = ?", gw_id, name)
+        tell("superevent", name, "confirmed_as_gw")
+    return JSONResponse(shown.superevent(request, name))
 
 
 # ---- its events --------------------------------------------------------------------------------------------------------
@@ -160,8 +145,8 @@ def _add_member(events: Store, name: str, graceid: str) -> None:
 @router.get("/{graceid}/events/")
 async def list_events(request: Request, graceid: str) -> JSONResponse:
     name, _ = find(request, "superevent", graceid)
-    rows = store(request).rows("SELECT id FROM objects WHERE parent = ? ORDER BY rowid", name)
-    return JSONResponse({"events": [show_event(request, row["id"]) for row in rows]})
+    rows = store(request).rows("SELECT * FROM objects WHERE parent = ? ORDER BY rowid", name)
+    return JSONResponse({"events": [shown.event_row(request, row) for row in rows]})
 
 
 @router.post("/{graceid}/events/")
@@ -169,9 +154,11 @@ async def add_event(request: Request, graceid: str) -> JSONResponse:
     writer(request)
     name, _ = find(request, "superevent", graceid)
     event = text(await request.form(), "event")
-    with store(request).transaction():
+    with change(request) as tell:
         _add_member(store(request), name, event)
-    return JSONResponse(show_event(request, event), 201)
+        tell("superevent", name, "event_added")
+        tell("event", event, "added_to_superevent")
+    return JSONResponse(shown.event(request, event), 201)
 
 
 @router.delete("/{graceid}/events/{event}/")
@@ -182,9 +169,11 @@ async def remove_event(request: Request, graceid: str, event: str) -> Response:
         raise Problem(404, "Event not found", detail=True)
     if document["preferred_event"] == event:
         raise Problem(400, "Event can't be removed from its superevent because it is the preferred event")
-    with store(request).transaction():
+    with change(request) as tell:
         store(request).run("UPDATE objects SET parent = NULL WHERE id = ?", event)
         store(request).run("DELETE FROM preferred WHERE superevent = ? AND graceid = ?", name, event)
+        tell("superevent", name, "event_removed")
+        tell("event", event, "removed_from_superevent")
     return Response(status_code=204)
 
 
@@ -195,25 +184,31 @@ async def add_pipeline_preferred(request: Request, graceid: str) -> JSONResponse
     event = text(await request.form(), "event")
     if not _is_member(store(request), name, event):
         raise Problem(400, f"Event {event} is not part of superevent {name}")
-    shown = show_event(request, event)
-    store(request).run("INSERT OR REPLACE INTO preferred VALUES (?, ?, ?)", name, shown["pipeline"], event)
-    return JSONResponse(shown, 201)
+    document = shown.event(request, event)
+    _update(request, name, "INSERT OR REPLACE INTO preferred VALUES (?, ?, ?)", name, document["pipeline"], event)
+    return JSONResponse(document, 201)
 
 
 @router.delete("/{graceid}/pipeline-preferred-events/{event}/")
 async def remove_pipeline_preferred(request: Request, graceid: str, event: str) -> Response:
     writer(request)
     name, _ = find(request, "superevent", graceid)
-    if not store(request).run("DELETE FROM preferred WHERE superevent = ? AND graceid = ?", name, event):
-        raise Problem(404, "Event not found", detail=True)
+    _update(request, name, "DELETE FROM preferred WHERE superevent = ? AND graceid = ?", name, event)
     return Response(status_code=204)
+
+
+def _update(request: Request, name: str, statement: str, *values: Any) -> None:
+    with change(request) as tell:
+        if not store(request).run(statement, *values):
+            raise Problem(404, "Event not found", detail=True)
+        tell("superevent", name, "update")
 
 
 # ---- who sees it -------------------------------------------------------------------------------------------------------
 @router.get("/{graceid}/permissions/")
 async def permissions(request: Request, graceid: str) -> JSONResponse:
     name, _ = find(request, "superevent", graceid)
-    return JSONResponse(_permissions(request, name))
+    return JSONResponse(shown.permissions(request, name))
 
 
 @router.post("/{graceid}/permissions/modify/")
@@ -223,40 +218,31 @@ async def modify_permissions(request: Request, graceid: str) -> JSONResponse:
     action = text(await request.form(), "action")
     if action not in ("expose", "hide"):
         raise Problem(400, "action: must be expose or hide")
-    store(request).run("UPDATE objects SET public = ? WHERE id = ?", int(action == "expose"), name)
-    return JSONResponse(_permissions(request, name))
-
-
-def _permissions(request: Request, name: str) -> list[dict[str, str]]:
-    row = store(request).object("superevent", name)
-    if row is None or not row["public"]:
-        return []
-    groups = (("public_users", "view_superevent"), ("em_observers", "annotate_superevent"), ("em_observers", "view_superevent"))
-    return [{"group": group, "permission": permission} for group, permission in groups]
+    with change(request) as tell:
+        store(request).run("UPDATE objects SET public = ? WHERE id = ?", int(action == "expose"), name)
+        tell("superevent", name, "exposed" if action == "expose" else "hidden", shown.permissions(request, name))
+    return JSONResponse(shown.permissions(request, name))
 
 
 # ---- ids ---------------------------------------------------------------------------------------------------------------
 def _next_id(superevents: Store, gps: float, prefix: str) -> str:
     """``S`` + UTC date + a letter (a to z, aa, ab, ...), the first that is free."""
-    stem = f"{prefix}S{_utc(gps):%y%m%d}"
+    try:
+        stem = f"{prefix}S{gps_to_utc(gps):%y%m%d}"
+    except InputError as error:
+        raise Problem(400, f"t_0: {error}") from None
     taken = {row["id"] for row in superevents.rows("SELECT id FROM objects WHERE id LIKE ?", stem + "%")}
     n = 0
-    while stem + _letters(n) in taken:
+    while stem + letters(n) in taken:
         n += 1
-    return stem + _letters(n)
+    return stem + letters(n)
 
 
-def _letters(n: int) -> str:
-    letters = ""
+def letters(n: int) -> str:
+    """a, b, ... z, aa, ab, ... for 0, 1, ..."""
+    found = ""
     n += 1
     while n:
         n, rest = divmod(n - 1, 26)
-        letters = string.ascii_lowercase[rest] + letters
-    return letters
-
-
-def _utc(gps: float) -> datetime:
-    from astropy.time import Time
-
-    utc: datetime = Time(gps, format="gps").utc.to_datetime()
-    return utc
+        found = string.ascii_lowercase[rest] + found
+    return found

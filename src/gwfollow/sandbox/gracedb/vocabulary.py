@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-SERVER_VERSION = "2.36.0"
+#: the newest, and the last that made VOEvents, kept EM observations and changed GRB events
+SERVER_VERSION, OLD_SERVER_VERSION = "2.36.0", "2.35.0"
 
 GROUPS = ("CBC", "Burst", "External", "Test")
 PIPELINES = (
@@ -21,8 +22,16 @@ LABELS = (
 )  # fmt: skip
 #: set by GraceDB itself, when a person signs off
 PROTECTED_LABELS = frozenset({"ADVOK", "ADVNO", "H1OK", "H1NO", "L1OK", "L1NO", "V1OK", "V1NO", "K1OK", "K1NO"})
+#: label that asks for a signoff -> those that a signoff leaves
+ANSWERS = {
+    "ADVREQ": frozenset({"ADVOK", "ADVNO"}),
+    **{f"{ifo}OPS": frozenset({f"{ifo}OK", f"{ifo}NO"}) for ifo in ("H1", "L1", "V1", "K1")},
+}
 CATEGORIES = {"P": "Production", "T": "Test", "M": "MDC"}
 VOEVENT_TYPES = {"PR": "preliminary", "IN": "initial", "UP": "update", "RE": "retraction"}
 SIGNOFF_TYPES = {"OP": "operator", "ADV": "advocate"}
 SIGNOFF_STATUSES = {"OK": "OKAY", "NO": "NOT OKAY"}
 INSTRUMENTS = {"H1": "LHO", "L1": "LLO", "V1": "Virgo", "K1": "KAGRA"}
+EM_GROUPS = ("ARI", "ATLAS", "CRTS", "Fermi", "GOTO", "Swift", "ZTF")
+#: alert_type of a public notice -> its code
+NOTICE_TYPES = {"EARLYWARNING": "EW", "PRELIMINARY": "PR", "INITIAL": "IN", "UPDATE": "UP", "RETRACTION": "RE"}

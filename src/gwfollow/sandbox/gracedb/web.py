@@ -35,8 +35,14 @@ def store(request: Request) -> Store:
 
 
 def base(request: Request) -> str:
-    """``https://localhost:PORT/api/``"""
-    return f"{request.base_url}api/"
+    """``https://localhost:PORT/api/``, and the version where the client named one."""
+    named = version(request)
+    return f"{request.base_url}api/{named}/" if named else f"{request.base_url}api/"
+
+
+def version(request: Request) -> str:
+    """The version of the API that the client asked for: v1, v2, or empty for none."""
+    return str(request.scope.get("gwfollow.version", ""))
 
 
 def caller(request: Request) -> str | None:
@@ -90,3 +96,14 @@ async def upload(form: FormData, key: str) -> tuple[str, bytes] | None:
     if not FILE_NAME.fullmatch(name):
         raise Problem(400, f"{name!r} is not a file name (letters, digits and ._+@-)")
     return name, await file.read()
+
+
+async def body(request: Request) -> dict[str, Any]:
+    """A JSON object."""
+    try:
+        found = await request.json()
+    except ValueError as error:
+        raise Problem(400, f"not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise Problem(400, "must be a JSON object")
+    return found
