@@ -49,6 +49,10 @@ class Folders:
             return current
         return next(iter(sorted(self.top.glob(f"past_runs/*/{_plain('event', graceid)}"))), None)
 
+    def has(self, graceid: str) -> bool:
+        """Whether there is a folder of this event; no for a name that no folder may have."""
+        return _SAFE.fullmatch(graceid) is not None and self.find(graceid) is not None
+
     @contextmanager
     def locked(self, graceid: str) -> Iterator[None]:
         """Nobody else changes the event's folder meanwhile, in this process or another on this machine."""

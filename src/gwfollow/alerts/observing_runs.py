@@ -6,6 +6,7 @@ Sources: O1 to O3 as the GW Open Science Center publishes their data (gwosc.org,
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 #: name, first and last moment (UTC)
@@ -26,4 +27,19 @@ def run_of(moment: datetime) -> str:
     return f"between-runs-{moment.year}"
 
 
-__all__ = ["RUNS", "run_of"]
+def run_of_event(graceid: str, gps: float | None, otherwise: datetime) -> str:
+    """The run of an event: by its GPS time (s), or by the date in its superevent id (``S190814bv``), or by `otherwise`."""
+    if gps is not None:
+        from gwfollow.times import gps_to_utc
+
+        return run_of(gps_to_utc(gps))
+    if match := re.match(r"[MT]?S(\d\d)(\d\d)(\d\d)[a-z]", graceid):
+        year, month, day = (int(part) for part in match.groups())
+        try:
+            return run_of(datetime(2000 + year, month, day, 12, tzinfo=UTC))
+        except ValueError:  # no date
+            pass
+    return run_of(otherwise)
+
+
+__all__ = ["RUNS", "run_of", "run_of_event"]
