@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "journal": ("gwfollow.commands.journal:journal", "Show who changed what, when and why."),
     "export": ("gwfollow.commands.export:export", "Write the ledger as blueprints that apply reads."),
     "archive": ("gwfollow.commands.archive:archive", "Take an event whose analyses are all final from the active ones."),
+    "skymap-info": ("gwfollow.commands.skymap_info:skymap_info", "Make an event's folder by hand, with the sky map it names."),
     "settings": ("gwfollow.commands.settings:settings", "Show every setting, what it does and what it is."),
     "listen": ("gwfollow.commands.listen:listen", "Listen to alerts, and do what the policy says about them."),
     "ingest": ("gwfollow.commands.ingest:ingest", "Take alerts from files."),
