@@ -1,4 +1,8 @@
-"""Every minute: deliver what the outbox holds, ask for the runs that nobody asked for, deliver those requests too."""
+"""Every minute: deliver what the outbox holds, ask for the runs that nobody asked for, deliver those requests too, tell how we are.
+
+Beside it, so that a slow GraceDB does not hold that up: ask GraceDB for what no alert told us of (every few minutes), and process what is
+left in the inbox.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,23 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
+from pe_operators.alerts import HealthOperator, ProcessInboxOperator, ReconcileOperator
 from pe_operators.upkeep import DeliverOperator, SweepOperator
 
-with DAG(
-    "upkeep",
-    schedule=timedelta(minutes=1),
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,
-    dagrun_timeout=timedelta(minutes=10),
-    tags=["gwfollow"],
-    doc_md=__doc__,
-):
+COMMON = {
+    "schedule": timedelta(minutes=1),
+    "start_date": datetime(2026, 1, 1, tzinfo=UTC),
+    "catchup": False,
+    "max_active_runs": 1,
+    "is_paused_upon_creation": False,
+    "dagrun_timeout": timedelta(minutes=10),
+    "tags": ["gwfollow"],
+    "doc_md": __doc__,
+}
+
+with DAG("upkeep", **COMMON):
     DeliverOperator(task_id="deliver") >> SweepOperator(task_id="sweep") >> DeliverOperator(task_id="deliver_requests")
+    HealthOperator(task_id="health")
+
+with DAG("reconcile", **COMMON):
+    ReconcileOperator(task_id="reconcile") >> ProcessInboxOperator(task_id="process_inbox", trigger_rule="all_done")

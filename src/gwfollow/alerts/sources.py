@@ -100,9 +100,13 @@ def expected(settings: Settings) -> list[Source]:
     return found
 
 
-def from_login_file(settings: Settings) -> list[Source]:
-    """`expected` with the logins of the file that the settings name.  Raises `InputError` for a file that others can read."""
-    logins = read_logins(Path(settings.kafka_login_file).expanduser()) if settings.kafka_login_file else {}
+def with_logins(settings: Settings, logins: Mapping[str, Login] | None = None) -> list[Source]:
+    """`expected` with logins, by source: those given (from connections), else those of the file that the settings name.
+
+    Raises `InputError` for a file that others can read.
+    """
+    path = settings.kafka_login_file
+    logins = {**(read_logins(Path(path).expanduser()) if path else {}), **(logins or {})}
     return [source.with_login(logins.get(source.name)) for source in expected(settings)]
 
 
@@ -161,4 +165,4 @@ def _gcn(server: str, login: Login) -> dict[str, Any]:
     return {key: value for key, value in config.items() if key != "group.id"} | {"bootstrap.servers": server}
 
 
-__all__ = ["GCN", "IGWN_ALERT", "LOGIN_KEYS", "Login", "Source", "expected", "from_login_file", "read_logins"]
+__all__ = ["GCN", "IGWN_ALERT", "LOGIN_KEYS", "Login", "Source", "expected", "read_logins", "with_logins"]

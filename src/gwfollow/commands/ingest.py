@@ -59,7 +59,7 @@ def _messages(files: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
 
     for name in files:
         try:
-            raw = click.get_binary_stream("stdin").read() if name == "-" else Path(name).read_bytes()
+            raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         except OSError as error:
             raise InputError(f"{name} cannot be read ({error.strerror})") from None
         shown = "standard input" if name == "-" else name

@@ -30,7 +30,7 @@ def listen(until_idle: float | None, once: bool) -> None:
     for what no message told of.  Listeners that die or hang are started again.
     """
     from gwfollow.alerts.folders import Folders
-    from gwfollow.alerts.sources import from_login_file
+    from gwfollow.alerts.sources import with_logins
     from gwfollow.alerts.supervise import Supervisor
     from gwfollow.commands.common import who
     from gwfollow.errors import InputError
@@ -44,7 +44,7 @@ def listen(until_idle: float | None, once: bool) -> None:
     settings = Settings.read()
     site = Site(open_ledger(settings), settings, who())
     client = GraceDBClient.from_settings(settings)
-    sources = [] if once else from_login_file(settings)
+    sources = [] if once else with_logins(settings)
     if not sources and client is None:
         raise InputError(
             "nothing to listen to: neither a Kafka server (GWFOLLOW_IGWN_ALERT_SERVER, GWFOLLOW_GCN_SERVER) nor GraceDB"

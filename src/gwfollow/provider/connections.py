@@ -56,4 +56,26 @@ CONNECTION_TYPES: list[dict[str, Any]] = [
         },
         "conn-fields": {"path": _field("SQLite file", "File of the ledger, where it is not on a server.")},
     },
+    {
+        "connection-type": "igwn_alert",
+        "hook-class-name": "gwfollow.provider.hooks.kafka.IGWNAlertHook",
+        "hook-name": "igwn-alert (SCiMMA)",
+        "ui-field-behaviour": {
+            "hidden-fields": ["host", "port", "schema", "extra"],
+            "relabeling": {"login": "SCiMMA user"},
+            "placeholders": {"login": "name-0123abcd", "password": "of the credential; the server is GWFOLLOW_IGWN_ALERT_SERVER"},
+        },
+        "conn-fields": {},
+    },
+    {
+        "connection-type": "gcn",
+        "hook-class-name": "gwfollow.provider.hooks.kafka.GCNHook",
+        "hook-name": "GCN notices (NASA)",
+        "ui-field-behaviour": {
+            "hidden-fields": ["host", "port", "schema", "extra"],
+            "relabeling": {"login": "Client id", "password": "Client secret"},
+            "placeholders": {"login": "from gcn.nasa.gov", "password": "the server is GWFOLLOW_GCN_SERVER"},
+        },
+        "conn-fields": {},
+    },
 ]
