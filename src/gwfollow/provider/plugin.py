@@ -26,6 +26,22 @@ NEEDED = (
 )
 
 
+#: hrefs without a leading slash: they hold below a sub-path too
+VIEWS = [
+    {
+        "name": "gwfollow",
+        "href": "gwfollow/",
+        "destination": "nav",
+        "url_route": "gwfollow",
+        "nav_top_level": True,
+        "icon": "gwfollow/static/icon.svg",
+        "icon_dark_mode": "gwfollow/static/icon-dark.svg",
+    },
+    # Airflow puts it on every DAG; on one that is no event's the page says so
+    {"name": "Event", "href": "gwfollow/dag/{DAG_ID}", "destination": "dag", "url_route": "gwfollow-event"},
+]
+
+
 def _links() -> list[Any]:
     """The extra links live beside the operators, in the plugins folder, which need not be there for the package to load."""
     try:
@@ -51,6 +67,7 @@ def preload() -> None:
 class GWFollowPlugin(AirflowPlugin):  # type: ignore[misc, unused-ignore]
     name = "gwfollow"
     fastapi_apps = [{"app": create_app(), "url_prefix": "/gwfollow", "name": "gwfollow"}]
+    external_views = VIEWS
     operator_extra_links = _links()
 
     @classmethod
