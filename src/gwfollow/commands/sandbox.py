@@ -56,14 +56,17 @@ def condor(folder: Path, prefix: Path | None, mirror: str | None, cpus: int, ins
     help="Folder of its data and credentials.",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; by default a free one, the same again later.")
-def gracedb(folder: Path, port: int) -> None:
-    """Run a small local GraceDB until interrupted; prints the environment that uses it."""
+@click.option("--kafka", metavar="HOST:PORT", default="", help="Publish igwn-alert messages there when something changes.")
+@click.option("--group", default="gracedb", show_default=True, help="What the topics of those messages begin with.")
+def gracedb(folder: Path, port: int, kafka: str, group: str) -> None:
+    """Run a small local GraceDB until interrupted; prints the environment that uses it: its URL, its CA file, a login."""
     from gwfollow.sandbox.gracedb import LocalGraceDB
 
-    with LocalGraceDB(folder.expanduser(), port) as service:
+    with LocalGraceDB(folder.expanduser(), port, kafka=kafka, group=group) as service:
         for name, value in service.env().items():
             click.echo(f"export {name}={shlex.quote(value)}")
-        click.echo(f"The local GraceDB in {service.folder} runs; interrupt to stop it.", err=True)
+        told = f", alerts go to {kafka} ({group}.superevent, ...)" if kafka else ""
+        click.echo(f"The local GraceDB in {service.folder} runs{told}; interrupt to stop it.", err=True)
         _wait_for_interrupt()
 
 
