@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ingest": ("gwfollow.commands.ingest:ingest", "Take alerts from files."),
     "health": ("gwfollow.commands.health:health", "Show what is alive and what is not, with exit codes for Nagios."),
     "deliver": ("gwfollow.commands.deliver:deliver", "Send the messages to GraceDB and Airflow that are due."),
+    "policy": ("gwfollow.commands.policy:policy", "Check the alert policy, or explain what it does with an alert."),
     "sandbox": ("gwfollow.commands.sandbox:sandbox", "Run what stands in for the far side: GraceDB, Kafka, a personal HTCondor."),
 }
 

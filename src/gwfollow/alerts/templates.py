@@ -88,6 +88,18 @@ def render(env: ImmutableSandboxedEnvironment, template: str, name: str, state: 
     return blueprints
 
 
+def examples() -> list[State]:
+    """An event of which all is told, and one of which nearly nothing is: every template must bear both."""
+    full = State(
+        superevent_id="S250101a", kind="initial", public="initial", t_0=1419724818.5, t_start=1419724817.5, t_end=1419724819.5,
+        far=1e-10, significant=True, group="CBC", pipeline="gstlal", search="AllSky", instruments=("H1", "L1"),
+        classification={"BNS": 0.1, "NSBH": 0.1, "BBH": 0.7, "Terrestrial": 0.1}, properties={"HasNS": 0.2},
+        preferred_event="G500000", gracedb="https://gracedb.ligo.org/superevents/S250101a/view/", labels=("ADVOK",),
+        skymap={"name": "bayestar.multiorder.fits", "version": 0, "sha256": ""},
+    )  # fmt: skip
+    return [full, State(superevent_id="S250101a", kind="new", instruments=())]
+
+
 def _check(blueprint: Blueprint, name: str) -> None:
     """An alert changes its own event and nothing else."""
     if blueprint.kind == "configuration":
@@ -113,4 +125,4 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-__all__ = ["environment", "render", "variables"]
+__all__ = ["environment", "examples", "render", "variables"]

@@ -40,13 +40,16 @@ class Report:
     work: list[str] = field(default_factory=list)  # events that were given work
 
 
-def apply(change: Change, blueprints: Sequence[Blueprint], *, event: str | None = None, update: bool = False) -> Report:
+def apply(
+    change: Change, blueprints: Sequence[Blueprint], *, event: str | None = None, update: bool = False, work: bool = True
+) -> Report:
     """Apply all of `blueprints` in the order given, inside the transaction of `change`.
 
     Parameters
     ----------
     event : of analyses that name none; else the event document before them
     update : merge into what is there; else a name that exists with another content is refused
+    work : ask for runs of the events that have work by it; False leaves that to the caller
 
     The status in a blueprint is that of a new analysis: `gwfollow set` changes it later.
 
@@ -55,7 +58,7 @@ def apply(change: Change, blueprints: Sequence[Blueprint], *, event: str | None 
     InputError : and nothing must be stored
     NotFound : an analysis for an event that is neither in the ledger nor in the blueprints
     """
-    return _Application(change, update).run(_with_events(blueprints, event))
+    return _Application(change, update, work).run(_with_events(blueprints, event))
 
 
 def _with_events(blueprints: Iterable[Blueprint], default: str | None) -> list[tuple[Blueprint, str | None]]:
@@ -75,8 +78,8 @@ def _with_events(blueprints: Iterable[Blueprint], default: str | None) -> list[t
 
 
 class _Application:
-    def __init__(self, change: Change, update: bool) -> None:
-        self.change, self.update = change, update
+    def __init__(self, change: Change, update: bool, work: bool) -> None:
+        self.change, self.update, self.work = change, update, work
         self.report = Report()
         self.configuration = change.session.get(Configuration, PROJECT)
         self.events: dict[str, Event] = {}
@@ -96,7 +99,8 @@ class _Application:
                 else:
                     self._analysis(blueprint, event)
             self._link()
-            self._give_work()
+            if self.work:
+                self._give_work()
         self._warn_of_pipelines()
         return self.report
 

@@ -1,0 +1,89 @@
+"""The life of an event: every order of its alerts, any number of times, gives the same ledger."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event as sqlalchemy_event
+from stories import doubted_story, picture, put, retracted_story, site_of
+
+from gwfollow.alerts.process import process
+from gwfollow.ledger.store import Ledger
+from gwfollow.life import Site
+
+Story = Callable[[str], list[tuple[bytes, datetime]]]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", create=True)
+    # nobody cuts the power here: 1200 transactions need not wait for the disk
+    sqlalchemy_event.listen(ledger.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    ledger.engine.dispose()
+    yield site_of(ledger, tmp_path)
+    ledger.close()
+
+
+def names(prefix: str) -> Iterator[str]:
+    for letters in itertools.product("abcdefghijklmnopqrstuvwxyz", repeat=2):
+        yield f"{prefix}{''.join(letters)}"
+
+
+def told(site: Site, name: str, story: Story, order: tuple[int, ...]) -> dict[str, object]:
+    """The ledger after the messages came in this order, each processed when it came, and the third one again at the end."""
+    messages = story(name)
+    for index in (*order, order[2]):
+        put(site, messages[index])
+        process(site, events=[name])
+    return picture(site.ledger, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("story", [retracted_story, doubted_story])
+def test_all_120_orders_of_five_messages_give_the_same_ledger(site: Site, story: Story) -> None:
+    fresh = names("S250101")
+    expected = told(site, next(fresh), story, (0, 1, 2, 3, 4))
+    for order in itertools.permutations(range(5)):
+        assert told(site, next(fresh), story, order) == expected, order
+
+
+@pytest.mark.parametrize("story", [retracted_story, doubted_story])
+def test_all_messages_at_once_give_what_they_give_one_by_one(site: Site, story: Story) -> None:
+    one_by_one = told(site, "S250101a", story, (0, 1, 2, 3, 4))
+    for message in reversed(story("S250101b")):
+        put(site, message)
+    process(site)
+    assert picture(site.ledger, "S250101b") == one_by_one
+
+
+def test_what_the_retracted_event_ends_as(site: Site) -> None:
+    ended = told(site, "S250101a", retracted_story, (4, 2, 0, 3, 1))
+    assert ended["gps"] == pytest.approx(1419768018.75)
+    assert ended["alert"]["labels"] == ["ADVOK"]  # type: ignore[index]
+    assert ended["alert"]["preferred_event"] == "G100002"  # type: ignore[index]
+    why = "retracted (was ready): a public retraction of 2025-01-01T12:04:00+00:00"
+    (psd,) = ended["analyses"].values()  # type: ignore[attr-defined]
+    assert psd[1:3] == ["cancelled", why]
+
+
+def test_what_the_doubted_event_ends_as(site: Site) -> None:
+    ended = told(site, "S250101a", doubted_story, (3, 4, 0, 2, 1))
+    found = {name: row[1:3] for name, row in ended["analyses"].items()}  # type: ignore[attr-defined]
+    # the class was likely for a while: what that asked for stays, and nothing is left of the doubt
+    assert found == {"psd": ["ready", None], "pe": ["ready", None], "pages": ["wait", None]}
+
+
+@pytest.mark.system
+def test_a_sample_of_the_orders_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
+    ledger = Ledger.open(postgres_url)
+    site = site_of(ledger, tmp_path)
+    fresh = names("S250101")
+    for story in (retracted_story, doubted_story):
+        expected = told(site, next(fresh), story, (0, 1, 2, 3, 4))
+        for order in itertools.islice(itertools.permutations(range(5)), 7, None, 17):
+            assert told(site, next(fresh), story, order) == expected, order
+    ledger.close()
