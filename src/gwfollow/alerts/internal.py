@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gwfollow.alerts.alert import KINDS, Alert, Skymap
+from gwfollow.alerts.bounds import LARGEST_VOEVENT
 from gwfollow.alerts.category import category_of
 from gwfollow.alerts.models import (
     Created,
@@ -41,7 +42,7 @@ def read_internal(payload: Mapping[str, Any], place: str) -> Alert:
     if "member" in said["facts"]:
         said = _of_member(said, alert_type)
     if alert_type == "voevent":
-        said = _with_voevent(said, data, place)
+        said = _with_voevent(said, data.get("text"))
     said["issued"] = check(Created, data, f"{place}, data").created or (said.pop("created") if alert_type == "new" else None)
     said.pop("created", None)
     facts = {**said.pop("facts"), **said.pop("more", {})}
@@ -182,16 +183,18 @@ def _of_member(said: dict[str, Any], alert_type: str) -> dict[str, Any]:
     return {**keep, "kind": kind, "more": {**said.get("more", {}), "member_alert": alert_type}}
 
 
-def _with_voevent(said: dict[str, Any], data: Mapping[str, Any], place: str) -> dict[str, Any]:
+def _with_voevent(said: dict[str, Any], text: Any) -> dict[str, Any]:
     """What the notice inside the message says; what is wrong with it does not stop the message."""
     from gwfollow.alerts.voevent import read_voevent
 
-    if not isinstance(text := data.get("text"), str):
+    if text is None:
         return said
     try:
-        inner = read_voevent(text, f"{place}, VOEvent")
+        if not isinstance(text, str):
+            raise InputError(f"VOEvent: longer than the {LARGEST_VOEVENT} bytes that one may have, or no text")
+        inner = read_voevent(text, "VOEvent")
         if inner.event != said["event"]:
-            raise InputError(f"{place}, VOEvent, Param GraceID", inner.event, said["event"])
+            raise InputError("VOEvent, Param GraceID", inner.event, said["event"])
     except InputError as error:
         return {**said, "more": {"voevent_problem": str(error)}}
     category = said["category"] if inner.category == "Production" else inner.category
