@@ -9,6 +9,7 @@ multi-order maps, PROB of flat ones, DISTMEAN and DISTSTD (Mpc) in the header.
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,7 +155,10 @@ def _columns(contents: bytes, place: str) -> tuple[dict[str, Any], dict[str, Any
     import numpy as np
     from astropy.io import fits
 
-    with fits.open(io.BytesIO(contents), memmap=False, disable_image_compression=True, lazy_load_hdus=True) as file:
+    with (
+        warnings.catch_warnings(action="ignore"),  # of cards that do not matter here
+        fits.open(io.BytesIO(contents), memmap=False, disable_image_compression=True, lazy_load_hdus=True) as file,
+    ):
         table = next((hdu for hdu in file if isinstance(hdu, fits.BinTableHDU)), None)
         if table is None or not len(table.data):
             raise InputError(f"{place}: no table with a map in it")

@@ -65,8 +65,9 @@ def _field(cells: Cells) -> _Field:
 
     order = np.argsort(-cells.density, kind="stable")
     level = np.empty(len(order))
-    probability = np.cumsum((cells.density * cells.area)[order])
-    level[order] = probability / probability[-1]
+    own = (cells.density * cells.area)[order]
+    # what lies before a cell: so the cell that crosses a level belongs to the region
+    level[order] = (np.cumsum(own) - own) / own.sum()
     return _Field(cells, cells.density / cells.density.max(), level)
 
 
