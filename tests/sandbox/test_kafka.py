@@ -36,7 +36,9 @@ def consume(kafka: LocalKafka, topic: str, count: int) -> list[bytes]:
     consumer = Consumer(
         {
             "bootstrap.servers": kafka.address,
-            "group.id": "test",
+            "group.id": topic,
+            "session.timeout.ms": 4000,  # for so long the mock cluster waits for a member that has left
+            "heartbeat.interval.ms": 1000,
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
             "fetch.message.max.bytes": 100_000_000,
@@ -88,6 +90,9 @@ def test_the_command_prints_the_environment_and_ends_on_an_interrupt(tmp_path: P
     local = LocalKafka(tmp_path / "k")
     assert f"export GWFOLLOW_IGWN_ALERT_SERVER={local.address}\n" in lines
     assert f"export GWFOLLOW_GCN_SERVER={local.address}\n" in lines
+    assert process.stderr is not None
+    assert "interrupt to stop it" in process.stderr.readline()
+    time.sleep(0.5)  # it has said all, and now waits
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 0
