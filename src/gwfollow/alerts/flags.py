@@ -80,8 +80,10 @@ def read(folder: Path) -> Flags | None:
         found = json.loads(path.read_text())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: no JSON: {error}") from None
     if not isinstance(found, dict):
         raise InputError(str(path), found, "an object with flags")
     return {**_NONE, **{key: _stored(key, value, path) for key, value in found.items() if key in _NONE}}
