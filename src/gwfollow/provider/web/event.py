@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
+from gwfollow.alerts.history import State
 from gwfollow.errors import InputError
 from gwfollow.ledger.schema import Event
 from gwfollow.ledger.store import find_event, is_test
@@ -39,7 +40,7 @@ def dag_tab(request: Request, user: User, dag_id: str) -> Response:
         names = {name for name in (row.name, row.graceid) if name}
         alerts = queries.history(session, names)
         analyses = queries.analyses(session, row.id)
-        facts = {"event": row, "test": is_test(row), "state": row.alert or {}}
+        facts = {"event": row, "test": is_test(row), "state": State.from_json(row.alert)}
     maps = _skymaps(row)
     drawn = picture(maps[0]) if maps else None
     poll = SOON if drawn and drawn.state == "drawing" else LATER
@@ -96,7 +97,7 @@ def _skymaps(event: Event) -> list[Path]:
 
 def _gracedb(event: Event) -> Any:
     """The address of its page: as the alerts say, else at the GraceDB of the settings."""
-    told = (event.alert or {}).get("gracedb")
+    told = State.from_json(event.alert).gracedb
     server, api, _ = site.settings().gracedb_url.partition("/api")
     if told or not (event.graceid and api):
         return told
