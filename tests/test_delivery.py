@@ -242,7 +242,7 @@ def test_the_token_is_nowhere_in_the_ledger(world: World, caplog: pytest.LogCapt
 
 def test_a_kind_that_nobody_knows_is_refused() -> None:
     message = Message(id=1, event="GW1", destination="gracedb", kind="voevent", key="k", payload={"graceid": "G1"})
-    with pytest.raises(PermanentError, match="log and label"):
+    with pytest.raises(PermanentError, match="log, file, label, unlabel, tag"):
         GraceDBWriter(GraceDBClient("https://localhost/api/")).send(message)
     with pytest.raises(PermanentError, match="kind run"):
         AirflowRuns(AirflowAPI("http://localhost", "admin", "secret")).send(message)

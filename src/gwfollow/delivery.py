@@ -5,17 +5,14 @@ report = deliver(ledger, destinations(settings), who="upkeep")
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from gwfollow.airflow_api import AirflowAPI
 from gwfollow.errors import GWFollowError, PermanentError, RemoteSilent
 from gwfollow.gracedb.client import GraceDBClient
+from gwfollow.gracedb.writer import GraceDBWriter
 from gwfollow.ledger.outbox import Destination, Message, Report, deliver, scrub
 from gwfollow.ledger.store import Ledger
 from gwfollow.naming import event_dag_id, event_file, file_dag_id, read_revision
@@ -29,8 +26,6 @@ PARSE_SECONDS = 15.0
 LOOK_SECONDS = 0.2
 #: seconds after which Airflow is asked again: it forgets a question that comes while it reads the very file
 ASK_SECONDS = 2.0
-#: how far GraceDB's clock may be behind ours, s
-CLOCK_SKEW = 300.0
 
 
 class AirflowRuns:
@@ -83,55 +78,6 @@ class AirflowRuns:
         return found is not None and found >= revision
 
 
-class GraceDBWriter:
-    """Messages ``log``: {"graceid", "comment", "tags", and "file", "sha256", "filename", "label" where there are any}, and
-    ``label``: {"graceid", "label"}.
-    """
-
-    claim_seconds = 600.0
-
-    def __init__(self, client: GraceDBClient) -> None:
-        self.client = client
-        self._name: str | None = None
-
-    def send(self, message: Message) -> dict[str, Any]:
-        payload = message.payload
-        if message.kind == "label":
-            self.client.add_label(payload["graceid"], payload["label"])
-            return {"label": payload["label"]}
-        if message.kind != "log":
-            raise PermanentError(f"GraceDB takes messages of the kinds log and label, not {message.kind!r}")
-        answer = self.client.write_log(
-            payload["graceid"],
-            payload["comment"],
-            tags=payload.get("tags", ()),
-            file=_read(payload),
-            label=payload.get("label"),
-        )
-        return _entry(answer)
-
-    def already(self, message: Message) -> dict[str, Any] | None:
-        """A label that is there; a log entry of ours with this comment, these tags and this file, not older than the message."""
-        payload = message.payload
-        if message.kind == "label":
-            return {"label": payload["label"]} if payload["label"] in self.client.labels(payload["graceid"]) else None
-        oldest = message.created - timedelta(seconds=CLOCK_SKEW)
-        for entry in reversed(self.client.logs(payload["graceid"])):
-            if self._same(entry, payload) and _created(entry) >= oldest:
-                return _entry(entry)
-        return None
-
-    def _same(self, entry: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
-        if self._name is None:
-            self._name = self.client.whoami() or ""
-        return (
-            entry["comment"] == payload["comment"]
-            and set(payload.get("tags", ())) <= set(entry["tag_names"])
-            and (entry.get("filename") or "") == _file_name(payload)
-            and self._name in ("", entry["issuer"])
-        )
-
-
 def destinations(
     settings: Settings, *, airflow: AirflowAPI | None = None, gracedb: GraceDBClient | None = None
 ) -> dict[str, Destination]:
@@ -168,35 +114,6 @@ def deliver_now(ledger: Ledger, settings: Settings, *, who: str = "delivery", se
     for failure in [*report.failed, *report.poisoned]:
         log.warning("%s is left for upkeep: %s", failure.key, failure.reason)
     return report
-
-
-def _read(payload: Mapping[str, Any]) -> tuple[str, bytes] | None:
-    """Name and contents of the file to send, the very bytes whose checksum the message holds."""
-    if not payload.get("file"):
-        return None
-    path = Path(payload["file"])
-    try:
-        contents = path.read_bytes()
-    except OSError as error:
-        raise PermanentError(f"{path}: cannot be read ({error.strerror})") from None
-    if hashlib.sha256(contents).hexdigest() != payload["sha256"]:
-        raise PermanentError(f"{path}: has changed since its message was stored (SHA-256 differs)")
-    return _file_name(payload), contents
-
-
-def _file_name(payload: Mapping[str, Any]) -> str:
-    if not payload.get("file"):
-        return ""
-    return str(payload.get("filename") or Path(payload["file"]).name)
-
-
-def _entry(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: entry[key] for key in ("N", "filename", "file_version") if entry.get(key) not in (None, "")}
-
-
-def _created(entry: Mapping[str, Any]) -> datetime:
-    moment = datetime.fromisoformat(str(entry["created"]).removesuffix(" UTC"))
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 __all__ = ["AirflowRuns", "GraceDBWriter", "deliver_now", "destinations"]

@@ -97,7 +97,11 @@ class SubmitRefused(PermanentError):
 
 
 class RemoteRefused(PermanentError):
-    """A web service read the request and refused it (4xx)."""
+    """A web service read the request and refused it (4xx).  ``status`` is the HTTP status, where there is one."""
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def _short(value: object, limit: int = 120) -> str:

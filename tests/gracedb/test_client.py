@@ -11,7 +11,7 @@ import pytest
 
 from gwfollow.errors import InputError, RemoteRefused, RemoteSilent
 from gwfollow.gracedb import session
-from gwfollow.gracedb.client import GraceDBClient
+from gwfollow.gracedb.client import GraceDBClient, pace_folder
 from gwfollow.sandbox.gracedb import LocalGraceDB
 from gwfollow.settings import Settings
 
@@ -87,16 +87,20 @@ def test_a_server_that_does_not_answer_is_silent(
     server: LocalGraceDB, client: GraceDBClient, graceid: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "TIMEOUT", (5.0, 0.2))
-    server.fail({"path": "events/", "seconds": 2})
+    monkeypatch.setattr(session, "READ_PAUSE", 0.0)
+    server.fail({"path": "events/", "seconds": 2, "times": 9})
 
     with pytest.raises(RemoteSilent, match="ReadTimeout"):
         client.event(graceid)
+
+    assert server.fired() == session.READS
 
 
 def test_a_server_that_drips_is_silent_though_every_byte_comes_in_time(
     server: LocalGraceDB, client: GraceDBClient, graceid: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(session, "READ_SECONDS", 0.5)
     server.fail({"path": "events/", "drip": 0.1})
     start = time.monotonic()
 
@@ -139,13 +143,57 @@ def test_labels_come_and_go(client: GraceDBClient, graceid: str) -> None:
     assert client.labels(graceid) == set()
 
 
+def test_a_connection_that_is_cut_while_reading_is_tried_again(
+    server: LocalGraceDB, client: GraceDBClient, graceid: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "READ_PAUSE", 0.0)
+    server.fail({"path": "events/", "drop": "before"}, {"path": "events/", "status": 503, "retry_after": 0})
+
+    assert client.event(graceid)["graceid"] == graceid
+    assert server.fired() == 2
+
+
+def test_writing_again_what_is_there_already_does_nothing_more(client: GraceDBClient, graceid: str) -> None:
+    other = client.create_event("CBC", "gstlal", ("coinc.xml", EVENT_FILE.read_bytes()), search="LowMass", offline=True)[
+        "graceid"
+    ]
+    assert client.event(other)["offline"] is True
+    name = client.create_superevent(971609248.0, graceid, category="Test", labels=["ADVREQ"])["superevent_id"]
+    assert client.superevent_exists(name)
+    assert not client.superevent_exists("S010101a")
+
+    for _ in range(2):
+        client.add_event(name, other)
+        client.update_superevent(name, preferred_event=other, t_0=971609249.0)
+        client.remove_event(name, graceid)
+        client.create_signoff(name, "ADV", "OK", "fine")
+        n = client.logs(graceid)[0]["N"]
+        client.add_tag(graceid, n, "pe")
+        client.expose(name)
+
+    shown = client.superevent(name)
+    assert (shown["preferred_event"], shown["t_0"], shown["gw_events"]) == (other, 971609249.0, [other])
+    assert shown["labels"] == ["ADVOK"]
+    assert client.tags(graceid, n) == {"pe"}
+
+    for _ in range(2):
+        client.create_signoff(name, "ADV", "NO", "not so fine")
+        client.remove_tag(graceid, n, "pe")
+        client.hide(name)
+        client.remove_label(name, "DQV")
+    assert [(found["status"], found["comment"]) for found in client.signoffs(name)] == [("NO", "not so fine")]
+    assert client.superevent(name)["labels"] == ["ADVNO"]
+    assert client.tags(graceid, n) == set()
+    assert client.superevent(name)["public"] is False
+
+
 def test_the_token_is_shown_nowhere(
     server: LocalGraceDB, client: GraceDBClient, graceid: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     token = client._token
     with caplog.at_level(logging.DEBUG):
         client.write_log(graceid, "hello")
-        server.fail({"path": "events/", "status": 401}, {"path": "events/", "drop": "before"})
+        server.fail({"path": "events/", "status": 401}, {"path": "events/", "drop": "before", "times": 3})
         shown = [repr(client), str(client)]
         for _ in range(2):
             with pytest.raises(RemoteSilent) as caught:
@@ -169,3 +217,4 @@ def test_the_settings_name_the_service() -> None:
     client = GraceDBClient.from_settings(Settings(gracedb_url="https://localhost/api/", gracedb_auth="anonymous"))
     assert client is not None
     assert (client.url, client.auth) == ("https://localhost/api/", "anonymous")
+    assert pace_folder(Settings(home="/srv/gwfollow")) == Path("/srv/gwfollow/gracedb")

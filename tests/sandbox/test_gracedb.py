@@ -135,5 +135,5 @@ def test_what_it_was_told_survives_a_restart_on_the_same_port(tmp_path: Path) ->
 
 def test_its_keys_are_for_its_owner_only(server: LocalGraceDB) -> None:
     assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
-    for name in ("ca.key", "server.pem", "user.pem", "token.key"):
+    for name in ("ca.key", "server.pem", "user.pem", "token.pem"):
         assert stat.S_IMODE((server.folder / name).stat().st_mode) == 0o600, name

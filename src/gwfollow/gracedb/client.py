@@ -25,10 +25,24 @@ if TYPE_CHECKING:
 class GraceDBClient:
     """One login at one GraceDB.  Nothing is imported and nothing is sent before the first call."""
 
-    def __init__(self, url: str, *, auth: str = "auto", ca: str = "", token: str = "") -> None:
-        """`auth`: "auto" or "anonymous"; `ca`: file with the server's CA; `token`: a SciToken from a connection."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        auth: str = "auto",
+        ca: str = "",
+        token: str = "",
+        pace: Path | None = None,
+        writes_per_second: float | None = None,
+    ) -> None:
+        """`auth`: "auto" or "anonymous"; `ca`: file with the server's CA; `token`: a SciToken from a connection; `pace`: folder in which
+        the processes of a site keep GraceDB's rate limits together; `writes_per_second`: another limit (for measurements alone).
+        """
         self.url, self.auth, self.ca = url, auth, ca
         self._token = token
+        self._options: dict[str, Any] = {"pace": pace}
+        if writes_per_second is not None:
+            self._options["writes_per_second"] = writes_per_second
 
     def __repr__(self) -> str:
         return f"GraceDBClient({self.url!r}, auth={self.auth!r})"
@@ -38,7 +52,7 @@ class GraceDBClient:
         """The GraceDB of the settings; None where they name none."""
         if not settings.gracedb_url:
             return None
-        return cls(settings.gracedb_url, auth=settings.gracedb_auth, ca=settings.gracedb_ca)
+        return cls(settings.gracedb_url, auth=settings.gracedb_auth, ca=settings.gracedb_ca, pace=pace_folder(settings))
 
     @cached_property
     def session(self) -> Session:
@@ -47,7 +61,7 @@ class GraceDBClient:
 
         if self.ca and not Path(self.ca).is_file():
             raise InputError("GraceDB CA", self.ca, "a file with CA certificates")
-        return Session(self.url, auth=self.auth, ca=self.ca, token=self._token)
+        return Session(self.url, auth=self.auth, ca=self.ca, token=self._token, **self._options)
 
     # ---- reading -------------------------------------------------------------------------------------------------------
     def ping(self) -> None:
@@ -84,26 +98,50 @@ class GraceDBClient:
         return _dict(self._ask(lambda s: s.files(graceid)).json())
 
     def download(self, graceid: str, name: str) -> bytes:
-        """The contents of a file; ``name,version`` for an older one."""
+        """The contents of a small file; ``name,version`` for an older one.  `gwfollow.gracedb.files.fetch` is for large ones."""
+        return bytes(self._ask(lambda s: s.get(self.file_address(graceid, name))).content)
+
+    def file_address(self, graceid: str, name: str) -> str:
         address = self.files(graceid).get(name)
         if address is None:
-            raise RemoteRefused(f"GraceDB has no file {name!r} with {graceid}")
-        return bytes(self._ask(lambda s: s.get(address)).content)
+            raise RemoteRefused(f"GraceDB has no file {name!r} with {graceid}", 404)
+        return address
 
-    # ---- writing -------------------------------------------------------------------------------------------------------
+    def signoffs(self, superevent_id: str) -> list[dict[str, Any]]:
+        """signoff_type (ADV, OP), instrument, status (OK, NO), comment, submitter."""
+        return list(self._ask(lambda s: s.signoffs(superevent_id)).json()["signoffs"])
+
+    def superevent_exists(self, superevent_id: str) -> bool:
+        """Whether we can see it: what is not public does not exist for somebody anonymous."""
+        try:
+            self.superevent(superevent_id)
+        except RemoteRefused as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
+    # ---- writing: each may be said again without doing more, unless its docstring says otherwise -----------------------
     def write_log(
         self,
         graceid: str,
         comment: str,
         *,
         tags: Sequence[str] = (),
-        file: tuple[str, bytes] | None = None,
+        file: tuple[str, bytes] | tuple[str, Path, str] | None = None,
         label: str | None = None,
     ) -> dict[str, Any]:
-        """A log entry, with a file (name and contents) where one is given; GraceDB's description of it (N, file_version, ...)."""
-        name, contents = file or (None, None)
+        """A new log entry each time; GraceDB's description of it (N, file_version, ...).
+
+        `file`: name and contents, or name, path and SHA-256 of one that is sent piece by piece.
+        """
+        if file is not None and isinstance(file[1], Path):
+            name, path, sha256 = file[0], file[1], str(file[2])
+            fields = [("comment", comment), *(("tagname", tag) for tag in tags), *([("label", label)] if label else [])]
+            return _dict(self._ask(lambda s: s.write_log_file(graceid, fields, name, path, sha256)).json())
+        filename, contents = (file[0], file[1]) if file is not None else (None, None)
         answer = self._ask(
-            lambda s: s.write_log(graceid, comment, filename=name, filecontents=contents, tag_name=list(tags), label=label)
+            lambda s: s.write_log(graceid, comment, filename=filename, filecontents=contents, tag_name=list(tags), label=label)
         )
         return _dict(answer.json())
 
@@ -111,20 +149,86 @@ class GraceDBClient:
         self._ask(lambda s: s.write_label(graceid, label))
 
     def remove_label(self, graceid: str, label: str) -> None:
-        self._ask(lambda s: s.remove_label(graceid, label))
+        """Nothing where it is not there."""
+        try:
+            self._ask(lambda s: s.remove_label(graceid, label))
+        except RemoteRefused as error:
+            if error.status != 404 or label in self.labels(graceid):
+                raise
+
+    def tags(self, graceid: str, n: int) -> set[str]:
+        """Of log entry number `n`."""
+        return {tag["name"] for tag in self._ask(lambda s: s.tags(graceid, n)).json()["tags"]}
+
+    def add_tag(self, graceid: str, n: int, tag: str) -> None:
+        if tag not in self.tags(graceid, n):
+            self._ask(lambda s: s.add_tag(graceid, n, tag))
+
+    def remove_tag(self, graceid: str, n: int, tag: str) -> None:
+        if tag in self.tags(graceid, n):
+            self._ask(lambda s: s.remove_tag(graceid, n, tag))
 
     def create_event(
-        self, group: str, pipeline: str, file: Path, *, search: str | None = None, labels: Sequence[str] = ()
+        self,
+        group: str,
+        pipeline: str,
+        file: Path | tuple[str, bytes],
+        *,
+        search: str | None = None,
+        labels: Sequence[str] = (),
+        offline: bool = False,
     ) -> dict[str, Any]:
-        answer = self._ask(lambda s: s.create_event(group, pipeline, str(file), search=search, labels=list(labels)))
-        return _dict(answer.json())
+        """A new event each time, from a file or from a name and contents."""
+        name, contents = (str(file), None) if isinstance(file, Path) else file
+        options = {"search": search, "labels": list(labels), "offline": offline, "filecontents": contents}
+        return _dict(self._ask(lambda s: s.create_event(group, pipeline, name, **options)).json())
 
     def create_superevent(
-        self, t_0: float, preferred_event: str, *, window: float = 1.0, category: str = "Production"
+        self,
+        t_0: float,
+        preferred_event: str,
+        *,
+        window: float = 1.0,
+        category: str = "Production",
+        labels: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """A superevent around GPS time `t_0` (s), from `window` seconds before to after it."""
-        answer = self._ask(lambda s: s.create_superevent(t_0 - window, t_0, t_0 + window, preferred_event, category=category))
+        """A superevent around GPS time `t_0` (s), from `window` seconds before to after it.  An event has one: a second is refused."""
+        times = (t_0 - window, t_0, t_0 + window)
+        answer = self._ask(lambda s: s.create_superevent(*times, preferred_event, category=category, labels=list(labels)))
         return _dict(answer.json())
+
+    def update_superevent(self, superevent_id: str, **changes: Any) -> dict[str, Any]:
+        """Set t_start, t_0, t_end (GPS s), preferred_event, em_type, time_coinc_far or space_coinc_far (Hz); the superevent as it is then."""
+        present = self.superevent(superevent_id)
+        new = {key: value for key, value in changes.items() if present.get(key) != value}
+        if not new:
+            return present  # GraceDB refuses what would change nothing
+        return _dict(self._ask(lambda s: s.update_superevent(superevent_id, **new)).json())
+
+    def add_event(self, superevent_id: str, graceid: str) -> None:
+        if self.event(graceid).get("superevent") != superevent_id:
+            self._ask(lambda s: s.add_event_to_superevent(superevent_id, graceid))
+
+    def remove_event(self, superevent_id: str, graceid: str) -> None:
+        if self.event(graceid).get("superevent") == superevent_id:
+            self._ask(lambda s: s.remove_event_from_superevent(superevent_id, graceid))
+
+    def create_signoff(self, superevent_id: str, kind: str, status: str, comment: str, *, instrument: str = "") -> None:
+        """`kind`: ADV, or OP with an `instrument`; `status`: OK or NO.  One that is there is changed where it says something else."""
+        said = {"status": status, "comment": comment}
+        for found in self.signoffs(superevent_id):
+            if (found["signoff_type"], found["instrument"]) == (kind, instrument):
+                if not said.items() <= found.items():
+                    self._ask(lambda s: s.update_signoff(superevent_id, kind, instrument=instrument, **said))
+                return
+        self._ask(lambda s: s.create_signoff(superevent_id, kind, instrument=instrument, **said))
+
+    def expose(self, superevent_id: str) -> None:
+        """Show it to the public."""
+        self._ask(lambda s: s.modify_permissions(superevent_id, "expose"))
+
+    def hide(self, superevent_id: str) -> None:
+        self._ask(lambda s: s.modify_permissions(superevent_id, "hide"))
 
     # ---- errors --------------------------------------------------------------------------------------------------------
     def _ask(self, call: Callable[[Session], Any]) -> Any:
@@ -139,10 +243,15 @@ class GraceDBClient:
             raise RemoteRefused(f"GraceDB's client refuses this: {error}") from error
 
 
+def pace_folder(settings: Settings) -> Path:
+    """Where all processes of this site keep GraceDB's rate limits together."""
+    return settings.home_folder / "gracedb"
+
+
 def _dict(answer: Any) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise RemoteSilent("GraceDB's answer is not what it should be (no JSON object)")
     return answer
 
 
-__all__ = ["GraceDBClient"]
+__all__ = ["GraceDBClient", "pace_folder"]

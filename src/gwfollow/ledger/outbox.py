@@ -54,6 +54,7 @@ class Message:
     payload: Mapping[str, Any]
     created: datetime = field(default_factory=now)
     tries: int = 0  # before this one; not 0 means that it may have arrived
+    answers: tuple[Mapping[str, Any], ...] = ()  # if so: the results of other messages, which are not its own
     event_id: int | None = None  # of the event's row in the ledger
 
 
@@ -345,7 +346,14 @@ def _message(session: Session, row: Outbox) -> Message:
         created=row.created,
         tries=row.tries,
         event_id=row.event_id,
+        answers=_answers(session, row) if row.tries else (),
     )
+
+
+def _answers(session: Session, row: Outbox) -> tuple[Mapping[str, Any], ...]:
+    """What the destination answered to other messages of the event."""
+    same = (Outbox.destination == row.destination, Outbox.event_id.is_not_distinct_from(row.event_id), Outbox.id != row.id)
+    return tuple(session.scalars(select(Outbox.result).where(Outbox.state == "delivered", *same)))
 
 
 __all__ = ["Destination", "Failure", "Message", "Report", "deliver", "retry_poisoned", "scrub"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gwfollow.errors import InputError
-from gwfollow.gracedb.client import GraceDBClient
+from gwfollow.gracedb.client import GraceDBClient, pace_folder
 from gwfollow.provider.hooks.base import Hook
 from gwfollow.settings import Settings
 
@@ -35,6 +35,7 @@ class GraceDBHook(Hook):
             auth=self.extra(connection, "auth") or "auto",
             ca=self.extra(connection, "ca"),
             token=(connection.password or "").strip(),
+            pace=pace_folder(Settings.read()),
         )
 
     def test_connection(self) -> tuple[bool, str]:

@@ -74,7 +74,9 @@ class LocalGraceDB:
 
     # ---- its life ------------------------------------------------------------------------------------------------------
     def start(self) -> None:
-        """Returns when it answers.  Raises `RemoteSilent` with the server's own words where it does not."""
+        """Returns when it answers.  Raises `InputError` for a port that is taken, `RemoteSilent` where it does not start."""
+        if self.port and _answers(self.port):
+            raise InputError("port of the local GraceDB", self.port, "one that nobody else listens on")
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = [sys.executable, "-m", "gwfollow.sandbox.gracedb.server", str(self.folder), str(self.port)]
         (self.folder / "service.json").unlink(missing_ok=True)
@@ -120,8 +122,12 @@ class LocalGraceDB:
             service = self._service()
         except InputError:
             return False
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", service["port"])) == 0
+        return _answers(service["port"])
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 __all__ = ["LocalGraceDB"]

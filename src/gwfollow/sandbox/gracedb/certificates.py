@@ -6,6 +6,7 @@ import ipaddress
 import os
 import secrets
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import jwt
@@ -15,15 +16,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME = timedelta(days=365)
+#: of the tokens; nobody serves its keys, who wants to check a token is given `Credentials.issuer_key`
+ISSUER = "https://localhost/gwfollow"
 
 
 class Credentials:
-    """``ca.pem``, ``server.pem``, ``user.pem`` (key and certificate in one file, as X509_USER_PROXY wants) and the key of the tokens."""
+    """``ca.pem``, ``server.pem``, ``user.pem`` (key and certificate in one file, as X509_USER_PROXY wants), ``token.pem`` (the key
+    that signs tokens).
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ca, self._ca_key = folder / "ca.pem", folder / "ca.key"
-        self.server, self.user, self._token_key = folder / "server.pem", folder / "user.pem", folder / "token.key"
+        self.server, self.user, self._token_key = folder / "server.pem", folder / "user.pem", folder / "token.pem"
 
     def make(self, user: str = "gwfollow") -> None:
         """Make what is not there yet."""
@@ -35,23 +40,43 @@ class Credentials:
         if not self.user.exists():
             self.certificate(user, self.user)
         if not self._token_key.exists():
-            _write(self._token_key, secrets.token_hex(32).encode())
+            _write(self._token_key, _pem(ec.generate_private_key(ec.SECP256R1())))
 
     def certificate(self, user: str, file: Path) -> None:
         """Write key and certificate of a person."""
         _write(file, self._certificate(user, server=False))
 
     def token(self, user: str, seconds: float = 86400.0) -> str:
-        """A bearer token by which this server knows `user` for so long."""
-        claims = {"sub": user, "scope": "gracedb.read", "exp": datetime.now(UTC) + timedelta(seconds=seconds)}
-        return jwt.encode(claims, self._token_key.read_text(), algorithm="HS256")
+        """A SciToken by which this server knows `user` for so long."""
+        now = datetime.now(UTC)
+        claims = {
+            "sub": user,
+            "iss": ISSUER,
+            "aud": "https://localhost",
+            "scope": "gracedb.read",
+            "ver": "scitoken:2.0",
+            "jti": secrets.token_hex(8),
+            "iat": now,
+            "nbf": now - timedelta(minutes=5),
+            "exp": now + timedelta(seconds=seconds),
+        }
+        return jwt.encode(claims, self._token_key.read_text(), algorithm="ES256", headers={"kid": "local"})
 
     def token_user(self, token: str) -> str | None:
         """Whose token it is; None when it is none of ours or its time is over."""
         try:
-            return str(jwt.decode(token, self._token_key.read_text(), algorithms=["HS256"])["sub"])
+            return str(
+                jwt.decode(token, self.issuer_key, algorithms=["ES256"], audience="https://localhost", issuer=ISSUER)["sub"]
+            )
         except (jwt.InvalidTokenError, KeyError):
             return None
+
+    @cached_property
+    def issuer_key(self) -> ec.EllipticCurvePublicKey:
+        """By which others can check our tokens."""
+        key = serialization.load_pem_private_key(self._token_key.read_bytes(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        return key.public_key()
 
     def _make_ca(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())

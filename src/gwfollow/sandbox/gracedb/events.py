@@ -51,7 +51,7 @@ async def create(request: Request) -> JSONResponse:
         document["instruments"] = instruments
     labels = _labels(form)
     with change(request) as tell:
-        graceid = _next_id(store(request), document["group"])
+        graceid = _next_id(store(request), document)
         store(request).add_object("event", graceid, document)
         store(request).add_log(graceid, "Original Data", submitter, {}, file)
         for label in labels:
@@ -91,7 +91,7 @@ async def reserve(request: Request) -> JSONResponse:
     if document["replay_id"] and not _REPLAY_ID.fullmatch(document["replay_id"]):
         raise Problem(400, "replay_id: 1 to 30 letters, digits and ._-")
     with store(request).transaction():
-        graceid = _next_id(store(request), document["group"])
+        graceid = _next_id(store(request), document)
         store(request).add_object("event", graceid, document)
     return JSONResponse(shown.event(request, graceid), 201)
 
@@ -160,7 +160,16 @@ def _labels(form: FormData) -> list[str]:
     return labels
 
 
-def _next_id(events: Store, group: str) -> str:
-    letter = {"Test": "T", "External": "E"}.get(group, "G")
+def _next_id(events: Store, document: dict[str, Any]) -> str:
+    """A letter for the kind of event, and a number."""
+    letter = "G"
+    if document["group"] == "Test":
+        letter = "T"
+    elif document["search"] == "MDC":
+        letter = "M"
+    elif document["group"] == "External":
+        letter = "E"
+    elif document["pipeline"] == "HardwareInjection":
+        letter = "H"
     count = events.rows("SELECT COUNT(*) AS n FROM objects WHERE kind = 'event'")[0]["n"]
     return f"{letter}{count + 1:06d}"
