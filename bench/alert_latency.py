@@ -1,8 +1,9 @@
 """From an alert to the first job that HTCondor has accepted, with few and with many active events.
 
-Alerts come one after another; each makes a new event with one quick analysis.  *published*: the sender hands the message over;
-*inbox*: it is stored; *run*: Airflow has the run of the event's DAG; *job*: HTCondor has taken the job (its ledger entry; HTCondor's own
-QDate counts whole seconds and is compared).  The other active events have three analyses each that are done, so that they make no work.
+A superevent is made on the local GraceDB, which publishes it to the local Kafka; Airflow's triggerer listens, the policy asks for one
+quick analysis.  Alerts come one after another.  *published*: GraceDB is asked for the superevent; *inbox*: its message is being stored;
+*run*: Airflow has the run of the event's DAG and has said so; *job*: HTCondor has taken the job, by its ledger entry.  The other active
+events have three analyses each that are done, so that they make no work.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import argparse
 import json
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 
+from alert_chain import ANALYSIS, QUICK, chain
 from gwfollow.airflow_api import AirflowAPI
-from gwfollow.ledger.schema import Job
+from gwfollow.ledger.schema import Analysis, Event, Inbox, Job, Outbox
 from gwfollow.naming import EVENT_FILES, event_dag_id, file_dag_id
 from latency import percentile
 from ledgers import add_events
@@ -29,9 +33,11 @@ from measure import BenchError
 from rig import Rig, rig
 
 #: seconds: stage -> (p50, p95) that it should stay under
-GOALS: dict[str, tuple[float | None, float | None]] = {"inbox": (1.0, None), "run": (None, 10.0), "job": (15.0, 30.0)}
+GOALS: dict[str, tuple[float | None, float | None]] = {"inbox": (1.0, 1.0), "run": (None, 10.0), "job": (15.0, 30.0)}
 PATIENCE = 180.0
-ANALYSIS = "first"
+GPS = 1126259462.4
+#: makes an alert; the name of its event in the ledger, and when it was published
+Publish = Callable[[], tuple[str, float]]
 
 
 @dataclass(frozen=True)
@@ -48,24 +54,66 @@ def main() -> int:
     parser.add_argument("--events", type=int, nargs="+", default=[0, 200, 1000], help="active events (default 0 200 1000)")
     parser.add_argument("--alerts", type=int, default=20, help="alerts in each row (default 20)")
     parser.add_argument("--apart", type=float, default=2.0, help="seconds between a job and the next alert (default 2)")
+    parser.add_argument("--bulk", type=int, default=0, help="one more row, while so many analyses of other events go their way")
+    parser.add_argument("--blueprint", action="store_true", help="begin with a blueprint that is applied, without alerts")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     options = parser.parse_args()
-    found: dict[int, list[Passage]] = {}
+    found: dict[str, list[Passage]] = {}
     try:
-        with rig() as stage:
+        with far_side(options.blueprint) as (stage, publish):
+            one(stage, publish, 0.0)  # the first wakes everything up
             print(header(), flush=True)
-            for count in sorted(options.events):
-                prepare(stage, count)
-                found[count] = [one(stage, count, number, options.apart) for number in range(options.alerts)]
-                print(*rows(count, found[count]), sep="\n", flush=True)
-                if options.json:
-                    options.json.write_text(json.dumps({n: [asdict(p) for p in found[n]] for n in found}, indent=1))
-            print(breakdown(found))
+            for title in titles(options.events, options.bulk):
+                begin(stage, title, options.bulk)
+                apart = options.apart if isinstance(title, int) else 0.0
+                found[str(title)] = [one(stage, publish, apart) for _ in range(options.alerts)]
+                print(row(str(title), found[str(title)]), flush=True)
+            if options.bulk:
+                print(bulk_done(stage, options.bulk))
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    print("goals: " + ", ".join(f"{stage} {goal(stage)}" for stage in GOALS))
+    finally:
+        if options.json:
+            options.json.write_text(json.dumps({title: [asdict(p) for p in found[title]] for title in found}, indent=1))
+    print(breakdown(found))
+    print("goals: " + "; ".join(f"{stage} {goal(stage)}" for stage in GOALS))
     return 0
+
+
+@contextmanager
+def far_side(blueprint: bool) -> Iterator[tuple[Rig, Publish]]:
+    """Airflow on HTCondor, and what makes an alert for it."""
+    numbers = iter(range(1, 1_000_000))
+    if blueprint:
+        with rig() as stage:
+            yield stage, lambda: by_blueprint(stage, next(numbers))
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="gwc-", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        chain(Path(folder)) as services,
+        rig(more=services.environment) as stage,
+    ):
+        yield stage, lambda: services.publish(GPS + 100 * next(numbers))
+
+
+def by_blueprint(stage: Rig, number: int) -> tuple[str, float]:
+    event, published = f"A{number:05d}", time.time()
+    stage.apply(
+        f"kind: event\nname: {event}\nevent time: {GPS}\ninterferometers: [H1]\n---\n{analysis(event, ANALYSIS)}", "gracedb"
+    )
+    return event, published
+
+
+def titles(events: Sequence[int], bulk: int) -> list[int | str]:
+    return [*sorted(events), *(["bulk"] if bulk else [])]
+
+
+def begin(stage: Rig, title: int | str, bulk: int) -> None:
+    if isinstance(title, int):
+        prepare(stage, title)
+    else:
+        begin_bulk(stage, bulk)
 
 
 def prepare(stage: Rig, count: int) -> None:
@@ -86,30 +134,45 @@ def known(api: AirflowAPI) -> int:
     return int(answer["total_entries"])
 
 
-def one(stage: Rig, count: int, number: int, apart: float) -> Passage:
-    event = f"A{count:05d}-{number:03d}"
-    text = f"kind: event\nname: {event}\nevent time: 1126259462.4\ninterferometers: [H1]\n---\n"
-    text += (
-        f"kind: analysis\nevent: {event}\nname: {ANALYSIS}\npipeline: sleeper\nstatus: ready\n"
-        "sleeper: {seconds: 0}\nscheduler: {request memory: 64 MB}\n"
-    )
-    published = time.time()
-    stage.apply(text)
-    stage.until(lambda: submitted(stage, event) is not None, PATIENCE, f"the job of {event}")
-    accepted = submitted(stage, event)
-    assert accepted is not None
+def one(stage: Rig, publish: Publish, apart: float) -> Passage:
+    event, published = publish()
+    job = select(Job.submitted).where(Job.key == f"{event}/{ANALYSIS}/1")
+    stage.until(lambda: time_of(stage, job) is not None, PATIENCE, f"the job of {event}")
+    queries = {
+        "inbox": select(func.min(Inbox.received)).where(Inbox.event == event),
+        "run": select(Outbox.delivered).where(Outbox.key == f"run:{event}:rev-1"),
+        "job": job,
+    }
+    times = {name: found for name, query in queries.items() if (found := time_of(stage, query)) is not None}
     tasks = airflow_times(stage, event)
     time.sleep(apart)
-    stages = {"run": tasks.pop("run queued"), "job": accepted}
-    return Passage(
-        event, {k: v - published for k, v in stages.items()}, {k: v - published for k, v in tasks.items() if v > published}
-    )
+    return Passage(event, *({name: at - published for name, at in group.items()} for group in (times, tasks)))
 
 
-def submitted(stage: Rig, event: str) -> float | None:
+def time_of(stage: Rig, query: Select[Any]) -> float | None:
     with stage.ledger.read() as session:
-        moment = session.scalar(select(Job.submitted).where(Job.key == f"{event}/{ANALYSIS}/1"))
+        moment = session.scalar(query)
         return moment.timestamp() if moment else None
+
+
+def begin_bulk(stage: Rig, analyses: int) -> None:
+    """Ten analyses each for as many new events as that takes, all asked for at once."""
+    text = "---\n".join(
+        f"kind: event\nname: B{event:05d}\nevent time: 1126259462.4\ninterferometers: [H1]\n---\n"
+        + "---\n".join(analysis(f"B{event:05d}", f"bulk{number}") for number in range(10))
+        for event in range(analyses // 10)
+    )
+    stage.apply(text)
+
+
+def bulk_done(stage: Rig, analyses: int) -> str:
+    done = select(func.count()).select_from(Analysis).join(Event).where(Event.name.like("B%"), Analysis.status == "uploaded")
+    with stage.ledger.read() as session:
+        return f"  bulk: while {analyses} analyses of other events went their way; at its end {session.scalar(done)} of them had"
+
+
+def analysis(event: str, name: str) -> str:
+    return f"kind: analysis\nevent: {event}\nname: {name}\n{QUICK}"
 
 
 def airflow_times(stage: Rig, event: str) -> dict[str, float]:
@@ -141,28 +204,28 @@ def header() -> str:
     return f"{'active events':>14}{'alerts':>8}" + "".join(f"{f'{stage} p50':>12}{'p95':>9}{'most':>9}" for stage in GOALS)
 
 
-def rows(count: int, passages: Sequence[Passage]) -> list[str]:
-    line = f"{count:>14}{len(passages):>8}"
+def row(title: str, passages: Sequence[Passage]) -> str:
+    line = f"{title:>14}{len(passages):>8}"
     for stage in GOALS:
         found = sorted(p.stages[stage] for p in passages if stage in p.stages)
-        if not found:
+        if found:
+            line += f"{statistics.median(found):>10.2f} s{percentile(found, 95):>7.2f} s{found[-1]:>7.2f} s"
+        else:
             line += f"{'-':>12}{'-':>9}{'-':>9}"
-            continue
-        line += f"{statistics.median(found):>10.2f} s{percentile(found, 95):>7.2f} s{found[-1]:>7.2f} s"
-    return [line]
+    return line
 
 
-def breakdown(found: dict[int, list[Passage]]) -> str:
+def breakdown(found: dict[str, list[Passage]]) -> str:
     """Medians of the moments inside Airflow, in seconds after the alert."""
-    names: list[str] = list(max((p.tasks for ps in found.values() for p in ps), key=len))
-    lines = ["medians within Airflow, s after the alert:", f"{'':<18}" + "".join(f"{n:>9}" for n in found)]
-    for name in sorted(names, key=lambda n: statistics.median([p.tasks.get(n, 0.0) for ps in found.values() for p in ps])):
-        cells: list[Any] = []
-        for passages in found.values():
-            values = [p.tasks[name] for p in passages if name in p.tasks]
-            cells.append(f"{statistics.median(values):>9.2f}" if values else f"{'-':>9}")
-        lines.append(f"{name:<18}" + "".join(cells))
+    lines = ["medians within Airflow, s after the alert:", f"{'':<18}" + "".join(f"{title:>9}" for title in found)]
+    everything = [p for passages in found.values() for p in passages]
+    for name in sorted({name for p in everything for name in p.tasks}, key=lambda name: median(everything, name)):
+        lines.append(f"{name:<18}" + "".join(f"{median(passages, name):>9.2f}" for passages in found.values()))
     return "\n".join(lines)
+
+
+def median(passages: Sequence[Passage], name: str) -> float:
+    return statistics.median([p.tasks[name] for p in passages if name in p.tasks] or [float("nan")])
 
 
 def goal(stage: str) -> str:

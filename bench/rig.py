@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,10 +35,13 @@ class Rig:
     ledger: Ledger
     settings: Settings
 
-    def apply(self, text: str) -> None:
-        """Apply blueprints and ask Airflow for the run, as ``gwfollow apply`` does."""
+    def apply(self, text: str, source: str = "blueprint") -> None:
+        """Apply blueprints and ask Airflow for the run, as ``gwfollow apply`` does; `source` is noted for every event in them."""
         with self.ledger.change(who="bench") as change:
-            apply(change, read_text(text, "bench.yaml").blueprints)
+            blueprints = read_text(text, "bench.yaml").blueprints
+            apply(change, blueprints)
+            for name in {b.name for b in blueprints if b.kind == "event"}:
+                change.event(name).source = source
         for _ in range(30):
             report = deliver_now(self.ledger, self.settings, who="bench", seconds=30)
             if report is not None and not report.pending:
@@ -75,8 +78,8 @@ class Rig:
 
 
 @contextmanager
-def rig(poll_seconds: float = 1.0, settle_seconds: float = 10.0) -> Iterator[Rig]:
-    """Services in a folder of their own below /tmp, gone at the end."""
+def rig(poll_seconds: float = 1.0, settle_seconds: float = 10.0, more: Mapping[str, str] | None = None) -> Iterator[Rig]:
+    """Services in a folder of their own below /tmp, gone at the end; `more` joins their environment."""
     with (
         tempfile.TemporaryDirectory(prefix="gwb-", dir="/tmp", ignore_cleanup_errors=True) as name,
         PersonalPool(Path(name) / "pool") as pool,
@@ -93,6 +96,7 @@ def rig(poll_seconds: float = 1.0, settle_seconds: float = 10.0) -> Iterator[Rig
             "GWFOLLOW_SETTLE_SECONDS": str(settle_seconds),
             "GWFOLLOW_AIRFLOW_URL": airflow.url,
             "GWFOLLOW_AIRFLOW_LOGIN_FILE": str(airflow.login_file),
+            **(more or {}),
         }
         airflow.environment.update(environment)
         os.environ.update(environment)

@@ -11,6 +11,7 @@ from airflow.sdk import DAG, Asset, AssetWatcher
 
 from gwfollow.settings import Settings
 from pe_operators.alerts import ProcessInboxOperator
+from pe_operators.base import HOUSEKEEPING, by_priority
 from sensors.alert_listener import AlertListenerTrigger
 
 settings = Settings.read()
@@ -27,5 +28,6 @@ with DAG(
     is_paused_upon_creation=False,
     tags=["gwfollow"],
     doc_md=__doc__,
+    default_args=by_priority(HOUSEKEEPING),
 ):
     ProcessInboxOperator(task_id="process")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from pe_operators.alerts import HealthOperator, ProcessInboxOperator, ReconcileOperator
+from pe_operators.base import HOUSEKEEPING, by_priority
 from pe_operators.upkeep import DeliverOperator, SweepOperator
 
 COMMON = {
@@ -22,6 +23,7 @@ COMMON = {
     "dagrun_timeout": timedelta(minutes=10),
     "tags": ["gwfollow"],
     "doc_md": __doc__,
+    "default_args": by_priority(HOUSEKEEPING),
 }
 
 with DAG("upkeep", **COMMON):

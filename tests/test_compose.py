@@ -194,6 +194,12 @@ def test_every_airflow_variable_is_an_option_of_the_installed_airflow(services: 
         assert (section, option) in options, name
 
 
+def test_tasks_wait_in_the_pool_where_priorities_count_and_not_in_the_executor(services: dict[str, dict[str, Any]]) -> None:
+    """LocalExecutor takes any number of tasks and runs them in their order."""
+    at_once = int(environment(services)["AIRFLOW__CORE__PARALLELISM"])
+    assert at_once <= int(environment(services)["AIRFLOW__CORE__DEFAULT_POOL_TASK_SLOT_COUNT"]) <= at_once + 2
+
+
 def test_every_dollar_sign_is_a_variable_with_a_default_or_escaped(checkout: Path) -> None:
     for number, line in enumerate((checkout / "docker-compose.yaml").read_text().splitlines(), 1):
         left = re.sub(r"\$\$|\$\{[A-Z_]+:-[^}]*\}", "", line)

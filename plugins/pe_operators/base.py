@@ -21,6 +21,11 @@ CLEAR, MARK = "post_clear_task_instances", "patch_task_instance"
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+#: which task goes first when all slots are taken, whatever hangs on it (``weight_rule``): those that keep everything going, those that
+#: start what an alert asked for, those that start anything else, those that follow a job.  Only a pool no larger than what the executor
+#: runs at once makes tasks wait where priorities count: Airflow's LocalExecutor takes any number into a queue of its own, in their order
+HOUSEKEEPING, ALERT, START, FOLLOW = 1000, 100, 10, 1
+
 #: Airflow tries again what may succeed later, and nothing else; a scheduler that is away for an hour is waited for
 RETRIES = 30
 RETRY_POLICY = ExceptionRetryPolicy(
@@ -34,6 +39,11 @@ RETRY_ARGUMENTS: dict[str, Any] = {
     "retry_exponential_backoff": 1.5,
     "max_retry_delay": timedelta(minutes=5),
 }
+
+
+def by_priority(priority: int) -> dict[str, Any]:
+    """The ``default_args`` of a DAG whose tasks have this priority."""
+    return {"weight_rule": "absolute", "priority_weight": priority}
 
 
 def actor(context: Context) -> str:

@@ -15,12 +15,20 @@ from gwfollow.ledger.views import AnalysisView, EventView, active_events
 from gwfollow.naming import EVENT_FILES, event_dag_id, event_of_dag, file_dag_id, group_ids
 from gwfollow.provider.site import open_ledger
 from pe_operators import BuildOperator, CollectOperator, PlanOperator, PublishOperator, SubmitOperator, VerdictOperator
+from pe_operators.base import ALERT, FOLLOW, START, by_priority
 from pe_operators.event_page import describe, describe_failure, describe_file, state_of
 from sensors import ProcessSensor, SchedulerJobSensor
 
 log = logging.getLogger(__name__)
 #: registered by the file that takes them: by itself Airflow would also take one whose building broke off
-COMMON = {"schedule": None, "catchup": False, "is_paused_upon_creation": False, "max_active_runs": 64, "auto_register": False}
+COMMON = {
+    "schedule": None,
+    "catchup": False,
+    "is_paused_upon_creation": False,
+    "max_active_runs": 64,
+    "auto_register": False,
+    "default_args": by_priority(FOLLOW),
+}
 
 
 def dags_of_file(number: int) -> dict[str, DAG]:
@@ -65,10 +73,11 @@ def event_dag(event: EventView) -> DAG:
     """plan -> (build -> submit -> wait -> collect -> process -> publish for each analysis) -> verdict"""
     tags = ["gwfollow", f"source:{event.source}", f"state:{state_of(event)}"]
     with DAG(event_dag_id(event.name), tags=tags, doc_md=describe(event), **COMMON) as dag:
-        plan = PlanOperator(task_id="plan", event=event.name)
+        priority = ALERT if event.source == "gracedb" else START
+        plan = PlanOperator(task_id="plan", event=event.name, priority_weight=priority)
         verdict = VerdictOperator(task_id="verdict")
         names = group_ids(a.name for a in event.analyses)
-        groups = {a.name: analysis_group(event.name, a, names[a.name]) for a in event.analyses}
+        groups = {a.name: analysis_group(event.name, a, names[a.name], priority) for a in event.analyses}
         for analysis in event.analyses:
             build, publish, _ = groups[analysis.name]
             plan >> build
@@ -81,12 +90,14 @@ def event_dag(event: EventView) -> DAG:
     return dag
 
 
-def analysis_group(event: str, analysis: AnalysisView, group_id: str) -> tuple[BuildOperator, PublishOperator, CollectOperator]:
+def analysis_group(
+    event: str, analysis: AnalysisView, group_id: str, priority: int
+) -> tuple[BuildOperator, PublishOperator, CollectOperator]:
     """The way of one analysis; what needs it waits for its *collect*, not for its announcement."""
     about = {"event": event, "analysis": analysis.name}
     with TaskGroup(group_id, tooltip=f"{analysis.pipeline}: {analysis.name}"):
-        build = BuildOperator(task_id="build", trigger_rule="none_failed", **about)
-        submit = SubmitOperator(task_id="submit", **about)
+        build = BuildOperator(task_id="build", trigger_rule="none_failed", priority_weight=priority, **about)
+        submit = SubmitOperator(task_id="submit", priority_weight=priority, **about)
         wait = SchedulerJobSensor(task_id="wait", **about)
         collect = CollectOperator(task_id="collect", **about)
         process = ProcessSensor(task_id="process", **about)

@@ -11,6 +11,7 @@ time-outs.  `RemoteSilent` where there is no answer, or one that says "later"; `
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ TIMEOUT = (5.0, 30.0)
 #: characters of a note that Airflow keeps
 NOTE_LENGTH = 1000
 PAGE = 100
+#: seconds before a request that Airflow failed at is sent again
+REPEATS = (0.2, 1.0)
 
 
 class AirflowAPI:
@@ -153,6 +156,15 @@ class AirflowAPI:
             raise RemoteSilent(f"{self.url} did not answer like Airflow (no JSON)") from None
 
     def _request(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Every request of ours may be repeated: a busy SQLite database of Airflow's lets some fail (500)."""
+        for pause in REPEATS:
+            response = self._request_once(method, path, **options)
+            if response.status_code != 500:
+                return response
+            time.sleep(pause)
+        return self._request_once(method, path, **options)
+
+    def _request_once(self, method: str, path: str, **options: Any) -> requests.Response:
         if not self._token:
             self._token = self._login()
         response = self._send(method, f"api/v2/{path}", headers={"Authorization": f"Bearer {self._token}"}, **options)

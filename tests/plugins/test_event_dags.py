@@ -13,9 +13,10 @@ from airflow.sdk import DAG
 from gwfollow.ledger.apply import apply
 from gwfollow.ledger.blueprints import read_text
 from gwfollow.ledger.store import Ledger
-from gwfollow.ledger.views import EventView
+from gwfollow.ledger.views import AnalysisView, EventView
 from gwfollow.naming import EVENT_FILES, event_dag_id, event_file, file_dag_id
 from pe_operators import event_dags
+from pe_operators.base import ALERT, HOUSEKEEPING
 
 EVENTS = 25
 Parse = Callable[[int], dict[str, DAG]]
@@ -86,6 +87,34 @@ def test_an_event_whose_building_breaks_off_takes_no_other_away(parse: Parse, mo
     assert set(found) == {file_dag_id(event_file(9)), "event.S0", "event.S8", "event.S16", "event.S24"}
     assert "ValueError: a bad row" in (found["event.S8"].doc_md or "")
     assert list(found["event.S8"].task_dict) == ["unbuildable"]
+
+
+def test_what_an_alert_asked_for_starts_before_other_work_and_what_follows_a_job_comes_last() -> None:
+    psd = (AnalysisView("psd", "psd", "ready"),)
+    alert, other = (
+        event_dags.event_dag(EventView("S1", None, None, source, 1, (), psd)).task_dict for source in ("gracedb", "blueprint")
+    )
+    for task in ("plan", "psd.build", "psd.submit"):
+        assert alert[task].priority_weight > other[task].priority_weight > alert["psd.collect"].priority_weight
+    assert {task.weight_rule for task in alert.values()} == {other["plan"].weight_rule}
+    # whatever hangs on it
+    assert alert["plan"].priority_weight == alert["psd.submit"].priority_weight
+
+
+@pytest.mark.parametrize("file", ["alerts", "upkeep"])
+def test_what_keeps_everything_going_comes_first(checkout: Path, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[DAG] = []
+    enter = DAG.__enter__
+    monkeypatch.setattr(DAG, "__enter__", lambda dag: made.append(dag) or enter(dag))
+    runpy.run_path(str(checkout / "dags" / f"{file}.py"))
+    tasks = [task for dag in made for task in dag.tasks]
+    assert tasks
+    assert all((task.priority_weight, task.weight_rule) == (HOUSEKEEPING, by_rule()) for task in tasks)
+    assert HOUSEKEEPING > ALERT
+
+
+def by_rule() -> object:
+    return event_dags.event_dag(EventView("S1", None, None, "gracedb", 1, (), ())).task_dict["plan"].weight_rule
 
 
 def test_an_event_without_analyses_has_a_dag_too() -> None:

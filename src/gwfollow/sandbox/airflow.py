@@ -27,6 +27,8 @@ from gwfollow.sandbox.processes import Service, tail
 COMPONENTS = ("api-server", "dag-processor", "scheduler", "triggerer")
 #: seconds until all components answer, on a slow machine
 START_SECONDS = 180.0
+#: tasks that run at once
+PARALLELISM = 6
 #: a component that dies is started again, as systemd or a container engine does it at a site: Airflow 3.3.2's scheduler ends with a
 #: StaleDataError when a person clears a task at the moment at which it looks at the run
 KEEP_UP = """n=0; while [ $n -lt 20 ]; do "$@"; c=$?; n=$((n+1)); echo "gwfollow: $2 ended with $c; start $n again" >&2; sleep 1; done"""
@@ -124,7 +126,9 @@ class LocalAirflow:
                 "plugins_folder": str(self.checkout / "plugins"),
                 "load_examples": "False",
                 "executor": "LocalExecutor",
-                "parallelism": "6",
+                "parallelism": str(PARALLELISM),
+                # tasks wait where priorities count; two more than run, so that a worker that ends has its next
+                "default_pool_task_slot_count": str(PARALLELISM + 2),
                 # with the default of 30 s a second change of an event would wait so long for its run
                 "min_serialized_dag_update_interval": "0",
                 "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
