@@ -209,10 +209,11 @@ class _Enactment:
         ):
             for name in needed:
                 del gone[name]
-        for name, row in gone.items():
-            self.change.journal("analysis withdrawn: no rule asks for it any more", event=self.event.name, analysis=name)
-            rows.remove(row)
-            self.change.session.delete(row)
+        with self.change.session.no_autoflush:  # all in one go: they may need each other
+            for name, row in gone.items():
+                self.change.journal("analysis withdrawn: no rule asks for it any more", event=self.event.name, analysis=name)
+                self.change.session.delete(row)
+                rows.remove(row)
         if gone:
             self.done.did.append(f"analyses withdrawn: {', '.join(gone)}")
         return bool(gone)

@@ -49,7 +49,7 @@ def apply(
     ----------
     event : of analyses that name none; else the event document before them
     update : merge into what is there; else a name that exists with another content is refused
-    work : ask for runs of the events that have work by it; False leaves that to the caller
+    work : ask for runs of the events that have work by it, and look which pipelines are not installed; False leaves both to the caller
 
     The status in a blueprint is that of a new analysis: `gwfollow set` changes it later.
 
@@ -101,7 +101,7 @@ class _Application:
             self._link()
             if self.work:
                 self._give_work()
-        self._warn_of_pipelines()
+                self._warn_of_pipelines()
         return self.report
 
     def _load(self, names: Sequence[str]) -> None:

@@ -56,9 +56,13 @@ def notice(name: str, kind: str, at: datetime, *, bbh: float = 0.9, far: float =
     }  # fmt: skip
     return json.dumps(
         {
-            "alert_type": kind.upper(), "time_created": f"{at:%Y-%m-%dT%H:%M:%SZ}", "superevent_id": name, "external_coinc": None,
-            "urls": {"gracedb": f"https://example.org/superevents/{name}/view/"}, "event": None if kind == "retraction" else event,
-        }  # fmt: skip
+            "alert_type": kind.upper(),
+            "time_created": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+            "superevent_id": name,
+            "external_coinc": None,
+            "urls": {"gracedb": f"https://example.org/superevents/{name}/view/"},
+            "event": None if kind == "retraction" else event,
+        }
     ).encode()
 
 
