@@ -88,7 +88,7 @@ def rig(poll_seconds: float = 1.0, settle_seconds: float = 10.0, more: Mapping[s
         airflow = LocalAirflow(folder / "airflow", HERE.parent)
         environment = {
             **pool.env(),
-            "PYTHONPATH": str(plugin(folder)),
+            "PYTHONPATH": os.pathsep.join([str(plugin(folder)), *filter(None, [os.environ.get("PYTHONPATH")])]),
             "GWFOLLOW_HOME": str(folder / "home"),
             "GWFOLLOW_LEDGER": f"sqlite:///{folder / 'home' / 'ledger.db'}",
             "GWFOLLOW_SCHEDULER": "htcondor",

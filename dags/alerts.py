@@ -7,6 +7,8 @@ hand only: another service listens (`gwfollow listen`), or nobody does.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import DAG, Asset, AssetWatcher
 
 from gwfollow.settings import Settings
@@ -24,10 +26,11 @@ with DAG(
     # the inbox is the record, the asset's events only wake: one run takes all that is there
     schedule=[inbox] if listens else None,
     catchup=False,
-    max_active_runs=1,
+    # one that hangs must not hold up the next alert
+    max_active_runs=3,
     is_paused_upon_creation=False,
     tags=["gwfollow"],
     doc_md=__doc__,
-    default_args=by_priority(HOUSEKEEPING),
+    default_args={**by_priority(HOUSEKEEPING), "retries": 3, "retry_delay": timedelta(seconds=2)},
 ):
     ProcessInboxOperator(task_id="process")

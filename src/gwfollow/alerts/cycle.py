@@ -30,10 +30,10 @@ class Done:
 def process_and_deliver(site: Site) -> Done:
     """Everything new in the inbox goes through the policy; the runs that it asks for are asked for at once."""
     from gwfollow.alerts.process import process
-    from gwfollow.delivery import deliver_now
+    from gwfollow.delivery import PARSE_SECONDS, deliver_now
 
     processed = process(site)
-    return Done(processed, deliver_now(site.ledger, site.settings, who=site.who))
+    return Done(processed, deliver_now(site.ledger, site.settings, who=site.who, seconds=PARSE_SECONDS))
 
 
 def waiting(site: Site) -> int:
