@@ -301,6 +301,24 @@ def test_answers_that_mean_later_are_silence_with_the_time_that_was_asked_for(
         api.dag("event.GW0")
 
 
+def test_a_request_at_which_airflow_failed_is_sent_again_and_then_left_for_later(
+    bad_airflow: tuple[str, list[tuple[int, dict[str, str], str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gwfollow.airflow_api.REPEATS", (0.0, 0.0))
+    url, answers = bad_airflow
+    api = AirflowAPI(url, "admin", "secret")
+    locked = (500, {}, '{"detail": "database is locked"}')
+
+    answers += [locked, locked, (200, {}, '{"dag_run_id": "rev-1"}')]
+    assert api.start_run("event.GW0", "rev-1") is True
+    assert answers == []
+
+    answers += [locked] * 4
+    with pytest.raises(RemoteSilent, match="500: database is locked"):
+        api.start_run("event.GW0", "rev-2")
+    assert len(answers) == 1
+
+
 def test_an_answer_that_means_no_is_a_refusal_and_shows_no_token(
     bad_airflow: tuple[str, list[tuple[int, dict[str, str], str]]],
 ) -> None:

@@ -7,13 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 
+from alert_latency import GOALS, Passage, breakdown
+from alert_latency import row as alert_row
+from gwfollow.ledger.schema import Outbox
 from gwfollow.ledger.store import Ledger
 from gwfollow.ledger.views import active_events
 from latency import Lag, percentile, row, starts
-from ledgers import CHAIN, event_name, fill
+from ledgers import CHAIN, add_events, event_name, fill
 from measure import BenchError
 from overhead import Run, table
 
@@ -52,3 +56,26 @@ def test_a_filled_ledger_has_active_events_with_their_chain(tmp_path: Path) -> N
         found = active_events(session)
     assert [event.name for event in found] == [event_name(number) for number in range(3)]
     assert {a.name: a.needs for a in found[2].analyses} == {name: (needs,) if needs else () for name, needs in CHAIN.items()}
+
+
+def test_events_are_added_up_to_a_number_and_make_no_work(tmp_path: Path) -> None:
+    ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", create=True)
+    for wanted in (2, 5, 3):
+        add_events(ledger, wanted)
+    with ledger.read() as session:
+        assert [event.name for event in active_events(session)] == [event_name(number) for number in range(5)]
+        assert session.scalar(select(func.count()).select_from(Outbox)) == 0
+
+
+def test_a_row_has_median_95th_percentile_and_most_of_every_stage() -> None:
+    passages = [Passage(f"S{n}", {"inbox": 0.1 * n, "run": 1.0 * n, "job": 2.0 * n}) for n in range(1, 21)]
+    figures = alert_row("200", passages).replace(" s", "").split()
+    assert figures == ["200", "20", "1.05", "1.90", "2.00", "10.50", "19.00", "20.00", "21.00", "38.00", "40.00"]
+    assert alert_row("0", [Passage("S1", {"run": 1.0, "job": 2.0})]).split()[2:5] == ["-", "-", "-"]
+    assert list(GOALS) == ["inbox", "run", "job"]
+
+
+def test_the_moments_within_airflow_are_in_their_order() -> None:
+    passages = [Passage("S1", {}, {"submit ended": 5.0, "plan started": 1.0}), Passage("S2", {}, {"plan started": 3.0})]
+    lines = breakdown({"0": passages}).splitlines()[2:]
+    assert [line.split() for line in lines] == [["plan", "started", "2.00"], ["submit", "ended", "5.00"]]
