@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Template
 
 from gwfollow.ledger.store import find_analysis
 from gwfollow.life.site import current_attempt, last_job
@@ -79,9 +78,16 @@ def prepare(stage: Rig) -> None:
     defaults: dict[str, Any] = yaml.safe_load((configs / "demo-defaults.yaml").read_text())
     defaults["pipelines"]["bilby"]["sampler"]["sampler kwargs"].update(QUICK)
     strain = make_event(stage.folder / "data", None).strain
-    event = list(yaml.safe_load_all(Template((configs / "demo-event.yaml.j2").read_text()).render(name=EVENT, strain=strain)))
-    psd = [document for document in event if document["kind"] == "event" or document.get("pipeline") == "psd"]
-    stage.apply(yaml.safe_dump_all([defaults, *({**one, "event": EVENT} if one["kind"] == "analysis" else one for one in psd)]))
+    analyses = yaml.safe_load_all((configs / "demo-analyses.yaml").read_text())
+    psd = [{**one, "event": EVENT} for one in analyses if one["pipeline"] == "psd"]
+    event = {
+        "kind": "event",
+        "name": EVENT,
+        "event time": strain.gps,
+        "interferometers": list(strain.detectors),
+        "data": {"channels": strain.channels, "data files": strain.files},
+    }
+    stage.apply(yaml.safe_dump_all([defaults, event, *psd]))
     stage.until(lambda: stage.statuses(EVENT) == {"psd": "uploaded"}, PATIENCE, "psd uploaded")
 
 

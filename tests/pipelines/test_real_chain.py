@@ -18,7 +18,7 @@ import yaml
 
 from gwfollow.ledger.merge import deep_merge
 from gwfollow.life.site import resources_of
-from gwfollow.pipelines import registry, templates
+from gwfollow.pipelines import registry
 from gwfollow.pipelines.base import Assets, Dag, NeededAnalysis, Pipeline, Task
 from gwfollow.pipelines.bilby import Bilby
 from gwfollow.sandbox.strain import Strain, from_gwosc
@@ -36,10 +36,12 @@ class Chain:
     def __init__(self, folder: Path, configs: Path, strain: Strain) -> None:
         self.folder, self.configs, self.strain = folder, configs, strain
         self.defaults = yaml.safe_load((configs / "blueprints" / "demo-defaults.yaml").read_text())
-        text = templates.render_file(
-            configs / "blueprints" / "demo-event.yaml.j2", {"name": "GW150914", "strain": strain, "graceid": None}
-        )
-        self.event, *analyses = yaml.safe_load_all(text)
+        self.event = {
+            "interferometers": list(strain.detectors),
+            "event time": strain.gps,
+            "data": {"channels": strain.channels, "data files": strain.files},
+        }
+        analyses = yaml.safe_load_all((configs / "blueprints" / "demo-analyses.yaml").read_text())
         self.analyses: dict[str, Mapping[str, Any]] = {analysis["name"]: analysis for analysis in analyses}
         self.made: dict[str, Assets] = {}
 

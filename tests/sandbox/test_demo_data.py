@@ -1,4 +1,4 @@
-"""The demo's event: how its answer is judged, its entry in GraceDB, its blueprint."""
+"""The demo's event: how its answer is judged, what its site sets up, its entry in GraceDB."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from gwfollow.errors import PermanentError
 from gwfollow.gracedb.client import GraceDBClient
 from gwfollow.ledger.apply import apply
 from gwfollow.ledger.blueprints import read_text
-from gwfollow.ledger.store import Ledger, find_event
-from gwfollow.sandbox.demo_data import DemoEvent, make_event, register
+from gwfollow.ledger.merge import PROJECT
+from gwfollow.ledger.schema import Configuration
+from gwfollow.ledger.store import Ledger
+from gwfollow.sandbox.demo_data import DemoEvent, make_event, register, site_defaults
 from gwfollow.sandbox.gracedb import LocalGraceDB
 from gwfollow.sandbox.strain import Strain
 
@@ -46,7 +48,7 @@ def test_the_published_median_does_not_help_a_simulated_event_whose_injection_wa
 
 
 @pytest.mark.slow
-def test_the_event_gets_a_superevent_and_a_blueprint_that_can_be_applied(tmp_path: Path) -> None:
+def test_the_event_gets_a_superevent_that_may_be_published(tmp_path: Path) -> None:
     with LocalGraceDB(tmp_path / "gracedb") as gracedb:
         client = GraceDBClient(gracedb.url, ca=gracedb.ca, token=gracedb.token())
         event = register(client, DemoEvent("SIM150914", STRAIN, "simulated"), tmp_path)
@@ -54,17 +56,19 @@ def test_the_event_gets_a_superevent_and_a_blueprint_that_can_be_applied(tmp_pat
     assert superevent["t_0"] == STRAIN.gps
     assert superevent["category"] == "Production"  # nothing is published for any other
     assert sorted(superevent["preferred_event_data"]["instruments"].split(",")) == ["H1", "L1"]
+    assert superevent["preferred_event_data"]["search"] == "AllSky"
 
+
+def test_the_site_knows_its_frames_before_any_event(tmp_path: Path) -> None:
     ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", create=True)
     with ledger.change(who="test") as change:
-        for blueprint in event.blueprints:
+        for blueprint in site_defaults(DemoEvent("SIM150914", STRAIN, ""), tmp_path):
             apply(change, read_text(blueprint.read_text(), blueprint.name).blueprints)
     with ledger.read() as session:
-        row = find_event(session, "SIM150914")
-        assert (row.gps, row.graceid) == (STRAIN.gps, event.graceid)
-        assert [a.name for a in row.analyses] == ["psd", "bilby", "pesummary"]
-        assert [[need.needed.name for need in a.needs if need.needed] for a in row.analyses] == [[], ["psd"], ["bilby"]]
-        assert row.document["data"]["data files"] == STRAIN.files
+        project = session.get_one(Configuration, PROJECT).document
+    assert project["data"]["data files"] == STRAIN.files
+    assert project["data"]["channels"] == STRAIN.channels
+    assert project["priors"]["chirp mass"]["minimum"] < project["priors"]["chirp mass"]["maximum"]
     ledger.close()
 
 

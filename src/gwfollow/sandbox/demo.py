@@ -1,4 +1,4 @@
-"""``make demo``: one event from its blueprint to posterior samples and result pages, on a real Airflow and a real HTCondor.
+"""``make demo``: one event from its entry in GraceDB to posterior samples and result pages, on a real Airflow and a real HTCondor.
 
     python -m gwfollow.sandbox.demo run  [--out DIR] [--strain DIR] [--keep]
     python -m gwfollow.sandbox.demo stop [--out DIR]
@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,15 +31,18 @@ from gwfollow.gracedb.client import GraceDBClient
 from gwfollow.ledger import open_ledger
 from gwfollow.ledger.store import Ledger
 from gwfollow.sandbox.airflow import LocalAirflow
-from gwfollow.sandbox.demo_data import DemoEvent, make_event, register
-from gwfollow.sandbox.demo_report import Watch, chirp_mass, print_summary, summarise
+from gwfollow.sandbox.demo_data import DemoEvent, make_event, register, site_defaults
+from gwfollow.sandbox.demo_report import Watch, alert_stages, chirp_mass, print_summary, summarise
 from gwfollow.sandbox.gracedb import LocalGraceDB
 from gwfollow.sandbox.htcondor import PersonalPool
+from gwfollow.sandbox.kafka import LocalKafka
 from gwfollow.settings import Settings
 
 CHECKOUT = Path(__file__).parents[3]
 #: seconds that the analyses may take before the demo gives up
 PATIENCE = 1500.0
+#: seconds that an alert may take to the first job
+ALERT_PATIENCE = 120.0
 #: seconds between two looks at the ledger
 LOOK = 1.0
 MARKER = ".gwfollow-demo"
@@ -53,10 +56,13 @@ class Demo:
     strain: Path | None
     keep: bool
     begun: float = field(default_factory=time.monotonic)
+    created: float = 0.0  # when GraceDB had the superevent
+    alert_seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.out = self.out.expanduser().absolute()
         self.pool = PersonalPool(self.out / "condor")
+        self.kafka = LocalKafka(self.out / "kafka")
         self.gracedb = LocalGraceDB(self.out / "gracedb")
         self.home = self.out / "ledger"
 
@@ -67,15 +73,15 @@ class Demo:
         try:
             with ThreadPoolExecutor(3) as threads:
                 condor = threads.submit(self._start_condor)
-                gracedb = threads.submit(self.gracedb.start)
-                event = threads.submit(make_event, self.out / "data", self.strain)
+                gracedb = threads.submit(self._start_gracedb)
+                made = threads.submit(make_event, self.out / "data", self.strain)
                 condor.result(), gracedb.result()
-                self.say(f"strain of {event.result().name}: {event.result().text}")
-            registered = register(self.gracedb_client(), event.result(), self.out / "data")
-            self.say(f"GraceDB (local) at {self.gracedb.url} has the event as {registered.graceid}")
+                event = made.result()
+            self.say(f"strain of {event.label}: {event.text}")
             airflow = self._start_airflow()
-            self._apply(registered)
-            ok = self._follow(registered, airflow)
+            self._apply(site_defaults(event, self.out / "data"))
+            event = self._announce(event)
+            ok = self._until_it_is_known(event) and self._follow(event, airflow)
         except (GWFollowError, requests.RequestException) as error:
             self.say(f"failed: {error}")
             ok = False
@@ -88,9 +94,9 @@ class Demo:
 
     def stop(self) -> None:
         """Stop whatever of this demo runs, also from another process than the one that started it."""
-        self.say("stopping Airflow, HTCondor and GraceDB")
+        self.say("stopping Airflow, HTCondor, GraceDB and Kafka")
         LocalAirflow(self.out / "airflow", CHECKOUT).stop()
-        for service in (self.pool, self.gracedb):
+        for service in (self.pool, self.gracedb, self.kafka):
             try:
                 service.stop()
             except GWFollowError as error:
@@ -119,6 +125,13 @@ class Demo:
         with self._timed("HTCondor pool started"):
             self.pool.start()
 
+    def _start_gracedb(self) -> None:
+        """GraceDB, and the Kafka broker to which it publishes every change of its objects."""
+        self.kafka.start()
+        self.gracedb = LocalGraceDB(self.out / "gracedb", kafka=self.kafka.address)
+        self.gracedb.start()
+        self.say(f"GraceDB (local) is at {self.gracedb.url} and publishes igwn-alerts by a Kafka broker at {self.kafka.address}")
+
     def _start_airflow(self) -> LocalAirflow:
         airflow = LocalAirflow(self.out / "airflow", CHECKOUT, environment={})
         airflow.environment.update(self._environment(airflow))
@@ -146,6 +159,8 @@ class Demo:
             "GWFOLLOW_AIRFLOW_LOGIN_FILE": str(airflow.login_file),
             "GWFOLLOW_GRACEDB_URL": self.gracedb.url,
             "GWFOLLOW_GRACEDB_CA": self.gracedb.ca,
+            "GWFOLLOW_IGWN_ALERT_SERVER": self.kafka.address,
+            "GWFOLLOW_ALERT_POLICY": str(CHECKOUT / "include" / "configs" / "demo_alert_policy.yaml"),
         }
 
     def _store_gracedb_token(self, airflow: LocalAirflow) -> None:
@@ -156,27 +171,47 @@ class Demo:
         )
 
     # ---- the event -----------------------------------------------------------------------------------------------------
-    def _apply(self, event: DemoEvent) -> None:
-        """As a person does it: the command line stores the change and asks Airflow for the run."""
+    def _apply(self, blueprints: Sequence[Path]) -> None:
+        """What a site sets up once, as a person does it."""
         command = Path(sys.executable).parent / "gwfollow"
-        for blueprint in event.blueprints:
+        for blueprint in blueprints:
             self.say(f"gwfollow apply -f {blueprint}")
             if subprocess.run([command, "apply", "-f", blueprint], check=False).returncode:
                 raise PermanentError("the blueprint was refused")
 
+    def _announce(self, event: DemoEvent) -> DemoEvent:
+        """As a search pipeline and the superevent manager do it: an event, a superevent.  From here on nobody touches anything."""
+        registered = register(self.gracedb_client(), event, self.out / "data")
+        self.created = time.monotonic()
+        self.say(f"GraceDB has a new superevent, {registered.graceid}: the rest happens by itself")
+        return registered
+
+    def _until_it_is_known(self, event: DemoEvent) -> bool:
+        """The alert's way: inbox, ledger, run, first job; each said when it is seen."""
+        ledger = open_ledger(Settings.read())
+        for what, seen in alert_stages(ledger, event.graceid):
+            if not self._until(seen, ALERT_PATIENCE, 0.1):
+                self.say(
+                    f"{ALERT_PATIENCE:.0f} s after its creation: not {what}; see the DAG alerts in Airflow, and gwfollow health"
+                )
+                return False
+            self.alert_seconds[what] = round(time.monotonic() - self.created, 1)
+            self.say(f"  {self.alert_seconds[what]:5.1f} s after its creation: {what}")
+        return True
+
     def _follow(self, event: DemoEvent, airflow: LocalAirflow) -> bool:
         ledger = open_ledger(Settings.read())
         api = AirflowAPI(airflow.url, airflow.username, airflow.password)
-        watch = Watch(ledger, event.name, self.say)
+        watch = Watch(ledger, event.graceid, self.say)
         ended = watch.until_done(PATIENCE, LOOK)
-        run_ok = ended and self._until(lambda: _run_succeeded(api, event.name), 60)
+        run_ok = ended and self._until(lambda: _run_succeeded(api, event.graceid), 60)
         told = ended and self._until(lambda: self._announced(event, watch.names), 90)
         return self._summary(ledger, event, airflow, {"analyses": ended, "airflow run": run_ok, "gracedb entries": told})
 
-    def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
+    def _until(self, condition: Callable[[], bool], seconds: float, pause: float = 1.0) -> bool:
         deadline = time.monotonic() + seconds
         while not (found := condition()) and time.monotonic() < deadline:
-            time.sleep(1)
+            time.sleep(pause)
         return found
 
     def _announced(self, event: DemoEvent, analyses: list[str]) -> bool:
@@ -184,8 +219,9 @@ class Demo:
         return all(f"analysis {name} (" in comments for name in analyses)
 
     def _summary(self, ledger: Ledger, event: DemoEvent, airflow: LocalAirflow, checks: dict[str, bool]) -> bool:
-        summary: dict[str, Any] = summarise(ledger, event.name)
-        summary["chirp_mass"] = chirp_mass(ledger, event.name)
+        summary: dict[str, Any] = summarise(ledger, event.graceid)
+        summary["chirp_mass"] = chirp_mass(ledger, event.graceid)
+        summary["seconds_after_creation"] = self.alert_seconds
         mass = summary["chirp_mass"]
         checks["chirp mass"] = mass is not None and event.plausible(mass)
         summary["checks"] = checks

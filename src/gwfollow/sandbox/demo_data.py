@@ -1,4 +1,4 @@
-"""The demo's event: its strain, its entry in the local GraceDB, its blueprints."""
+"""The demo's event: its strain, what a site sets up for it, its entry in the local GraceDB."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from gwfollow.errors import PermanentError
@@ -25,11 +26,10 @@ GW150914 = (30.0, 32.5)
 class DemoEvent:
     """What the demo analyses, and how its answer is judged."""
 
-    name: str
+    label: str
     strain: Strain
     text: str  # where the strain comes from and what is expected of it
-    graceid: str = ""
-    blueprints: tuple[Path, ...] = ()
+    graceid: str = ""  # of its superevent, which is its name in the ledger too
 
     def plausible(self, chirp_mass: Mapping[str, float]) -> bool:
         """Real data: the median lies where GW150914's does.  Simulated: within a third of the 90% interval's width beyond its ends
@@ -58,24 +58,22 @@ def make_event(folder: Path, gwosc: Path | None) -> DemoEvent:
 
 
 def register(client: GraceDBClient, event: DemoEvent, folder: Path) -> DemoEvent:
-    """Enter the event in GraceDB as a superevent with one event, and write the blueprint that names it."""
+    """Enter it in GraceDB as a search does: an event with its trigger file, and a superevent around it."""
     trigger = folder / "coinc.xml"
     trigger.write_text(
         _template(Path(__file__).parent, "coinc.xml.j2").render(gps=event.strain.gps, detectors=event.strain.detectors)
     )
     candidate = client.create_event("CBC", "gstlal", trigger, search="AllSky")
     superevent = client.create_superevent(event.strain.gps, candidate["graceid"])
-    named = replace(event, graceid=superevent["superevent_id"])
-    return replace(named, blueprints=_blueprints(named, folder))
+    return replace(event, graceid=superevent["superevent_id"])
 
 
-def _blueprints(event: DemoEvent, folder: Path) -> tuple[Path, ...]:
-    """The project's defaults as they are, and the event's blueprint filled in."""
-    source = Settings.read().configs_folder / "blueprints"
-    text = _template(source, "demo-event.yaml.j2").render(name=event.name, strain=event.strain, graceid=event.graceid)
-    filled = folder / f"{event.name}.yaml"
-    filled.write_text(text)
-    return source / "demo-defaults.yaml", filled
+def site_defaults(event: DemoEvent, folder: Path) -> tuple[Path, Path]:
+    """Blueprints of what a site sets up once: the project's defaults, and where its frames lie."""
+    frames = folder / "frames.yaml"
+    data = {"channels": dict(event.strain.channels), "data files": dict(event.strain.files)}
+    frames.write_text(yaml.safe_dump({"kind": "configuration", "data": data}, sort_keys=False))
+    return Settings.read().configs_folder / "blueprints" / "demo-defaults.yaml", frames
 
 
 def _template(folder: Path, name: str) -> Template:

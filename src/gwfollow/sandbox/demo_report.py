@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from gwfollow.errors import NotFound
-from gwfollow.ledger.schema import Analysis, Attempt
+from gwfollow.ledger.schema import Analysis, Attempt, Event, Inbox, Job, Outbox
 from gwfollow.ledger.store import Ledger, find_event
 from gwfollow.life.look import look, page_of
 from gwfollow.life.site import assets_of, current_attempt, last_job
@@ -58,6 +59,26 @@ class Watch:
         for name, status in self._seen.items():
             if status == "running" and (progress := look(self.ledger, self.event, name).progress):
                 self.say(f"  {name:12} {progress}")
+
+
+def alert_stages(ledger: Ledger, event: str) -> list[tuple[str, Callable[[], bool]]]:
+    """The stations of an alert on its way to the first job, each with the question whether it has been reached."""
+
+    def rows(query: Select[Any]) -> bool:
+        with ledger.read() as session:
+            return session.execute(query.limit(1)).first() is not None
+
+    def ours(query: Select[Any]) -> Select[Any]:
+        return query.where(Event.name == event)
+
+    run = select(Outbox.id).join(Event, Outbox.event_id == Event.id).where(Outbox.kind == "run", Outbox.state == "delivered")
+    job = select(Job.id).join(Attempt).join(Analysis).join(Event).where(Job.submitted.is_not(None))
+    return [
+        ("in the inbox", lambda: rows(select(Inbox.id).where(Inbox.event == event))),
+        ("an event with analyses in the ledger", lambda: rows(ours(select(Analysis.id).join(Event)))),
+        ("a run of its DAG in Airflow", lambda: rows(ours(run))),
+        ("a job that HTCondor has accepted", lambda: rows(ours(job))),
+    ]
 
 
 def summarise(ledger: Ledger, event: str) -> dict[str, Any]:
