@@ -5,7 +5,8 @@ The file is a JSON list; each request uses up one turn of the first fault that f
     [{"method": "POST", "path": "logs", "times": 2, "status": 503, "retry_after": 5}]
 
 ``status`` answers so and does nothing; ``seconds`` waits first; ``drop`` cuts the connection without an answer, ``"before"`` or ``"after"``
-the request has had its effect; ``drip`` sends the true answer one byte in so many seconds.
+the request has had its effect; ``drip`` sends the true answer one byte in so many seconds; ``cut`` sends so many bytes of its body and
+cuts the connection.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class Faults:
             await self._drop(fault, scope, receive)
         elif "drip" in fault:
             await self.app(scope, receive, _dripping(send, fault["drip"]))
+        elif "cut" in fault:
+            await self._cut(fault["cut"], scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -69,6 +72,19 @@ class Faults:
         if fault["drop"] == "after":
             await self.app(scope, receive, nowhere)
         scope["gwfollow.transport"].abort()
+
+    async def _cut(self, left: int, scope: Scope, receive: Receive, send: Send) -> None:
+        async def some(message: MutableMapping[str, Any]) -> None:
+            nonlocal left
+            body = message.get("body", b"")
+            if left >= 0:
+                await send({**message, "body": body[:left], "more_body": True} if "body" in message else message)
+                left -= len(body)
+            if left < 0:
+                await asyncio.sleep(0.05)  # what was sent is on its way
+                scope["gwfollow.transport"].abort()
+
+        await self.app(scope, receive, some)
 
 
 async def _answer(fault: dict[str, Any], send: Send) -> None:
