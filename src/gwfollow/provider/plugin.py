@@ -12,6 +12,11 @@ from gwfollow.provider.web.app import create_app
 
 #: what a task of ours imports on its way
 NEEDED = (
+    "gwfollow.alerts.cycle",
+    "gwfollow.alerts.health",
+    "gwfollow.alerts.process",
+    "gwfollow.alerts.reconcile",
+    "gwfollow.delivery",
     "gwfollow.ledger.views",
     "gwfollow.life.build",
     "gwfollow.life.finish",
@@ -20,6 +25,7 @@ NEEDED = (
     "gwfollow.provider.hooks.htcondor",
     "gwfollow.provider.hooks.ledger",
     "gwfollow.provider.site",
+    "pe_operators.alerts",
     "pe_operators.event_page",
     "pe_operators.upkeep",
     "sensors",
