@@ -14,8 +14,8 @@ import zlib
 from gwfollow.errors import InputError
 
 BLOCK = 2880
-#: bytes, after gunzip: a flat map of nside 2048 with four columns has 1.6e9, nside 1024 has 4e8
-LARGEST_FITS = 1_000_000_000
+#: bytes, after gunzip: a flat map of nside 1024 with four columns has 4e8
+LARGEST_FITS = 500_000_000
 #: bytes that a compressed file may unfold to when it came inside a message
 LARGEST_IN_ALERT = 200_000_000
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 #: order 29 (nside 2^29) is the deepest that 64 bits hold
 DEEPEST_ORDER = 29
-#: cells; a flat map of nside 2048
-MOST_CELLS = 12 * 2048**2
+#: cells; a flat map of nside 1024
+MOST_CELLS = 12 * 1024**2
 #: a map whose probability is further from 1 than this is refused
 TOLERANCE = 0.01
 #: HEALPix's value of pixels that were not observed
@@ -77,6 +77,8 @@ class Cells:
         """sr"""
         import numpy as np
 
+        if not self.multiorder:  # millions of cells: one number for all of them
+            return np.broadcast_to(np.pi / 3 * 0.25 ** float(self.order[0]), self.order.shape)
         areas: Floats = np.pi / 3 * 0.25 ** self.order.astype(float)
         return areas
 
@@ -96,7 +98,7 @@ def describe(path: Path) -> SkymapFacts:
     header = cells.header
     return SkymapFacts(
         multiorder=cells.multiorder,
-        orders=tuple(int(order) for order in np.unique(cells.order)),
+        orders=tuple(int(order) for order in (np.unique(cells.order) if cells.multiorder else cells.order[:1])),
         cells=len(cells.order),
         integral=float(np.sum(cells.density * cells.area)),
         area50_deg2=area50,
@@ -120,12 +122,43 @@ def credible_areas(cells: Cells, levels: tuple[float, ...]) -> list[float]:
     """
     import numpy as np
 
-    order = np.argsort(-cells.density, kind="stable")
-    area = cells.area[order]
-    probability = np.cumsum(cells.density[order] * area)
+    ranks = rank(cells)
+    found = []
+    for level in levels:
+        last = min(int(np.searchsorted(ranks.probability, level)), len(ranks.area) - 1)
+        before = ranks.probability[last - 1] if last else 0.0
+        part = (level - before) / (ranks.probability[last] - before)
+        found.append(float(ranks.area[:last].sum() + min(part, 1.0) * ranks.area[last]) * (180 / np.pi) ** 2)
+    return found
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Cells in order of falling probability density."""
+
+    density: Floats  # sr^-1
+    probability: Floats  # of a cell and all before it
+    area: Floats  # sr
+
+    def level(self, density: Floats) -> Floats:
+        """The probability of all cells that are denser than this: what the smallest region with this density in it begins at."""
+        import numpy as np
+
+        denser = len(self.density) - np.searchsorted(self.density[::-1], density, side="right")
+        return np.where(denser > 0, self.probability[denser - 1], 0.0)
+
+
+def rank(cells: Cells) -> Ranks:
+    import numpy as np
+
+    if cells.multiorder:
+        order = np.argsort(-cells.density, kind="stable")
+        density, area = cells.density[order], cells.area[order]
+    else:  # all cells are alike; sorting numbers is several times faster than sorting their places
+        density, area = np.sort(cells.density)[::-1], cells.area
+    probability = np.cumsum(density * area)
     probability /= probability[-1]
-    area = np.cumsum(area) * (180 / np.pi) ** 2
-    return [float(np.interp(level, np.concatenate([[0.0], probability]), np.concatenate([[0.0], area]))) for level in levels]
+    return Ranks(density, probability, area)
 
 
 def load(path: Path) -> Cells:
@@ -198,7 +231,7 @@ def _flat(header: dict[str, Any], columns: dict[str, Any], place: str) -> Cells:
         raise InputError(f"{place}: neither a multi-order map (column UNIQ) nor a flat one (column PROB)")
     order = max(0, (len(values) // 12).bit_length() - 1) // 2
     if len(values) != 12 * 4**order or len(values) > MOST_CELLS:
-        raise InputError(f"{place}, number of pixels", len(values), "12 * 4^order, with order 0 to 11")
+        raise InputError(f"{place}, number of pixels", len(values), "12 * 4^order, with order 0 to 10")
     density = values.astype(np.float64)
     density[density == _UNSEEN] = 0.0
     density *= len(values) / (4 * np.pi)
@@ -209,7 +242,8 @@ def _flat(header: dict[str, Any], columns: dict[str, Any], place: str) -> Cells:
         nested = np.empty_like(density)
         nested[HEALPix(1 << order).ring_to_nested(np.arange(len(values)))] = density
         density = nested
-    return Cells(np.full(len(values), order, dtype=np.int64), np.arange(len(values)), density, header, multiorder=False)
+    orders = np.broadcast_to(np.int64(order), len(values))
+    return Cells(orders, np.arange(len(values)), density, header, multiorder=False)
 
 
 def _check(cells: Cells, place: str) -> None:
@@ -219,9 +253,10 @@ def _check(cells: Cells, place: str) -> None:
         raise InputError(f"{place}, COORDSYS", cells.header.get("COORDSYS"), "C (equatorial)")
     if not np.all(np.isfinite(cells.density)) or cells.density.min() < 0:
         raise InputError(f"{place}: probabilities that are negative or no numbers")
-    ends = cells.first + (np.int64(1) << (2 * (DEEPEST_ORDER - cells.order)))
-    if np.any(ends[:-1] > cells.first[1:]):
-        raise InputError(f"{place}: cells that overlap")
+    if cells.multiorder:
+        ends = cells.first + (np.int64(1) << (2 * (DEEPEST_ORDER - cells.order)))
+        if np.any(ends[:-1] > cells.first[1:]):
+            raise InputError(f"{place}: cells that overlap")
     integral = float(np.sum(cells.density * cells.area))
     if not abs(integral - 1) <= TOLERANCE:
         raise InputError(f"{place}, probability over the whole sky", round(integral, 6), "1")
@@ -246,4 +281,4 @@ def _words(value: Any) -> str:
     return "".join(letter for letter in value if letter.isprintable())[:100].strip() if isinstance(value, str) else ""
 
 
-__all__ = ["Cells", "SkymapFacts", "centre", "credible_areas", "describe", "load", "positive"]
+__all__ = ["Cells", "Ranks", "SkymapFacts", "centre", "credible_areas", "describe", "load", "positive", "rank"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from gwfollow.errors import GWFollowError
 
 if TYPE_CHECKING:
-    from gwfollow.alerts.skymap import Cells, Floats
+    from gwfollow.alerts.skymap import Cells, Floats, Ranks
 
 _WIDTH = 1600  # points of the grid across the whole sky
 #: deg2; a 90% region smaller than this gets a close-up
@@ -26,11 +26,8 @@ _LEVELS = (0.5, 0.9)
 
 @dataclass(frozen=True)
 class _Field:
-    """Density (relative to the largest) and credible level at every cell, in the cells' own order."""
-
     cells: Cells
-    shade: Floats
-    level: Floats
+    ranks: Ranks
 
 
 def draw(path: Path, png: Path, *, title: str = "") -> None:
@@ -40,9 +37,10 @@ def draw(path: Path, png: Path, *, title: str = "") -> None:
     matplotlib.use("Agg")
     from matplotlib.figure import Figure
 
-    from gwfollow.alerts.skymap import credible_areas, load
+    from gwfollow.alerts.skymap import credible_areas, load, rank
 
-    field = _field(load(path))
+    cells = load(path)
+    field = _Field(cells, rank(cells))
     areas = credible_areas(field.cells, _LEVELS)
     figure = Figure(figsize=(10, 5.8), dpi=100)
     axes = figure.add_axes((0.02, 0.06, 0.96, 0.82))
@@ -60,19 +58,8 @@ def draw(path: Path, png: Path, *, title: str = "") -> None:
         part.unlink(missing_ok=True)
 
 
-def _field(cells: Cells) -> _Field:
-    import numpy as np
-
-    order = np.argsort(-cells.density, kind="stable")
-    level = np.empty(len(order))
-    own = (cells.density * cells.area)[order]
-    # what lies before a cell: so the cell that crosses a level belongs to the region
-    level[order] = (np.cumsum(own) - own) / own.sum()
-    return _Field(cells, cells.density / cells.density.max(), level)
-
-
 def _look_up(field: _Field, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
-    """Shade and level at these directions (rad); 0 and 1 where the map has no cell."""
+    """Density (relative to the largest) and credible level at these directions (rad); 0 and 1 where there is none."""
     import numpy as np
     from astropy import units
     from astropy_healpix import lonlat_to_healpix
@@ -81,9 +68,15 @@ def _look_up(field: _Field, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
 
     pixel = lonlat_to_healpix(lon * units.rad, lat * units.rad, 1 << DEEPEST_ORDER, order="nested")
     cells = field.cells
-    index = np.clip(np.searchsorted(cells.first, pixel, side="right") - 1, 0, None)
-    inside = (pixel - cells.first[index] >= 0) & (pixel - cells.first[index] < 1 << (2 * (DEEPEST_ORDER - cells.order[index])))
-    return np.where(inside, field.shade[index], 0.0), np.where(inside, field.level[index], 1.0)
+    if cells.multiorder:
+        first = cells.first
+        index = np.clip(np.searchsorted(first, pixel, side="right") - 1, 0, None)
+        beyond = pixel - first[index]
+        inside = (beyond >= 0) & (beyond < 1 << (2 * (DEEPEST_ORDER - cells.order[index])))
+        density = np.where(inside, cells.density[index], 0.0)
+    else:
+        density = cells.density[pixel >> (2 * (DEEPEST_ORDER - int(cells.order[0])))]
+    return density / field.ranks.density[0], field.ranks.level(density)
 
 
 def _sky(axes: Any, field: _Field) -> None:
