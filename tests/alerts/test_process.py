@@ -105,6 +105,16 @@ def test_an_update_that_gives_no_work_asks_for_no_run(lite: Site) -> None:
     assert len(sent(lite)) == 2
 
 
+def test_analyses_that_cannot_begin_yet_ask_for_no_run(lite: Site) -> None:
+    template = lite.settings.configs_folder / "blueprints" / "psd.yaml.j2"
+    template.write_text(template.read_text() + "status: wait\n")
+    put(lite, new())
+    put(lite, (notice(NAME, "initial", minute(1)), minute(1)))
+    assert not process(lite).work
+    assert statuses(lite.ledger, NAME) == {"psd": "wait", "pe": "ready", "pages": "wait"}
+    assert [destination for destination, _ in sent(lite)] == ["gracedb"]
+
+
 def test_what_no_rule_asks_for_is_ignored_with_the_reason(lite: Site) -> None:
     put(lite, new(far=1e-3))
     (done,) = process(lite).events

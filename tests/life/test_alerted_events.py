@@ -261,6 +261,14 @@ def test_a_document_that_a_person_changed_is_not_run_again_by_an_alert(alerted: 
     assert statuses(alerted.ledger, NAME)["psd"] == "finished"
 
 
+def test_an_attempt_that_recorded_nothing_is_not_known_to_be_outdated(alerted: Site) -> None:
+    chain(alerted)
+    with alerted.ledger.change(who="an older gwfollow") as change:
+        change.analysis(NAME, "psd").attempts[0].inputs = {}
+    tell(alerted, internal(NAME, "update", **superevent(gps=GPS + 0.25)), 3)
+    assert statuses(alerted.ledger, NAME) == {"psd": "finished", "pe": "restart", "pages": "wait"}
+
+
 @pytest.mark.parametrize(("result", "status"), [('{"value": 1}', "finished"), ('{"value": 2}', "restart")])
 def test_a_dependant_runs_again_only_when_what_it_took_is_another_file(alerted: Site, result: str, status: str) -> None:
     chain(alerted)
