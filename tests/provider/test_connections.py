@@ -63,6 +63,8 @@ def test_airflow_finds_the_provider_and_every_hook(known: dict[str, Any]) -> Non
         "htcondor": "htcondor_conn_id",
         "gracedb": "gracedb_conn_id",
         "gwfollow_ledger": "ledger_conn_id",
+        "igwn_alert": "igwn_alert_conn_id",
+        "gcn": "gcn_conn_id",
     }
     assert known["warnings"] == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from gwfollow.airflow_api import AirflowAPI
 from gwfollow.ledger import open_ledger
 from gwfollow.sandbox.airflow import LocalAirflow
 from gwfollow.sandbox.htcondor import PersonalPool
+from gwfollow.sandbox.kafka import LocalKafka
 from gwfollow.settings import Settings
 
 HERE = Path(__file__).parent
@@ -32,11 +34,40 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+#: every superevent gets an analysis of the toy pipeline
+POLICY = "rules: [{name: toy, when: {superevent: true}, do: {event: true, apply: [alert-toy.yaml.j2]}}]\n"
+TEMPLATE = """
+kind: analysis
+name: toy
+pipeline: toy
+toy: {go: true}
+"""
+
+
+def alert_policy(folder: Path, checkout: Path) -> dict[str, str]:
+    """The settings of a policy of the tests' own."""
+    configs = folder / "configs"
+    shutil.copytree(checkout / "include" / "configs", configs)
+    (configs / "blueprints" / "alert-toy.yaml.j2").write_text(TEMPLATE)
+    (folder / "policy.yaml").write_text(POLICY)
+    return {"GWFOLLOW_CONFIGS": str(configs), "GWFOLLOW_ALERT_POLICY": str(folder / "policy.yaml")}
+
+
 @pytest.fixture(scope="session")
 def stage(pool: PersonalPool, toy: Path, checkout: Path) -> Iterator[Stage]:
     """A running Airflow with an empty ledger, on the session's HTCondor."""
     folder = Path(tempfile.mkdtemp(prefix="gwa-", dir="/tmp"))
-    airflow = LocalAirflow(folder / "airflow", checkout)
+    metrics = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    metrics.bind(("127.0.0.1", 0))
+    statsd = {
+        "statsd_on": "True",
+        "statsd_host": "127.0.0.1",
+        "statsd_port": str(metrics.getsockname()[1]),
+        "statsd_prefix": "af",
+    }
+    airflow = LocalAirflow(folder / "airflow", checkout, options={"metrics": statsd})
+    kafka = LocalKafka(folder / "kafka")
+    kafka.start()
     environment = {
         **pool.env(),
         "PYTHONPATH": str(toy),
@@ -46,6 +77,8 @@ def stage(pool: PersonalPool, toy: Path, checkout: Path) -> Iterator[Stage]:
         "GWFOLLOW_SETTLE_SECONDS": "5",
         "GWFOLLOW_AIRFLOW_URL": airflow.url,
         "GWFOLLOW_AIRFLOW_LOGIN_FILE": str(airflow.login_file),
+        "GWFOLLOW_IGWN_ALERT_SERVER": kafka.address,
+        **alert_policy(folder, checkout),
     }
     airflow.environment.update(environment)
     settings = Settings.read({**os.environ, **environment})
@@ -54,9 +87,11 @@ def stage(pool: PersonalPool, toy: Path, checkout: Path) -> Iterator[Stage]:
     try:
         airflow.start()
         api = AirflowAPI(airflow.url, airflow.username, airflow.password)
-        yield Stage(airflow, api, ledger, settings)
+        yield Stage(airflow, api, ledger, settings, kafka, metrics)
     finally:
         airflow.stop()
+        kafka.stop()
+        metrics.close()
         ledger.close()
         if os.environ.get("GWFOLLOW_KEEP_TESTS") != "1":
             shutil.rmtree(folder, ignore_errors=True)

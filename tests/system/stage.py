@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from gwfollow.ledger.store import Ledger, find_analysis, find_event
 from gwfollow.life.site import current_attempt, last_job
 from gwfollow.naming import event_dag_id
 from gwfollow.sandbox.airflow import LocalAirflow
+from gwfollow.sandbox.kafka import LocalKafka
 from gwfollow.settings import Settings
 
 
@@ -30,6 +32,8 @@ class Stage:
     api: AirflowAPI
     ledger: Ledger
     settings: Settings
+    kafka: LocalKafka
+    metrics: socket.socket  # that receives what Airflow tells StatsD
 
     def apply(self, event: str, *analyses: str) -> None:
         """Apply an event with analyses of the toy pipeline, each as ``name: {keys}`` in YAML, and ask for the run."""
