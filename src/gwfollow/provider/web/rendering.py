@@ -87,7 +87,10 @@ def far(value: Any) -> str:
 
 
 def _rounded(value: float) -> str:
-    return f"{value:.1f}" if value < 10 else f"{value:,.0f}" if value < 1e6 else f"{value:.1e}"
+    for unit, words in ((1e9, " billion"), (1e6, " million")):
+        if 1e12 > value >= unit:
+            return f"{value / unit:.3g}{words}"
+    return f"{value:.1f}" if value < 10 else f"{value:,.0f}" if value < 1e12 else f"{value:.1e}"
 
 
 def pretty(value: Any) -> str:
@@ -104,8 +107,8 @@ def in_words(value: Any) -> str:
 
 
 def rounded(value: float) -> str:
-    """Three digits are more than anybody measures areas and distances to."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    """Nobody knows areas and distances better than this."""
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"
 
 
 def moment(text: Any) -> str:

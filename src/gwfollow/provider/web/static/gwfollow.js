@@ -12,8 +12,12 @@ function wearTheme() {
   const root = document.documentElement;
   if (!around) return;
   root.dataset.theme = around.documentElement.classList.contains("dark") ? "dark" : "light";
-  const colour = window.parent.getComputedStyle(around.body).backgroundColor;
-  if (colour && colour !== "rgba(0, 0, 0, 0)") root.style.setProperty("--page", colour);
+  for (let box = window.frameElement; box; box = box.parentElement) {
+    const colour = window.parent.getComputedStyle(box).backgroundColor;
+    if (colour === "rgba(0, 0, 0, 0)" || colour === "transparent") continue;
+    root.style.setProperty("--page", colour);
+    break;
+  }
 }
 wearTheme();
 if (around) new MutationObserver(wearTheme).observe(around.documentElement, { attributes: true, attributeFilter: ["class", "data-theme"] });
