@@ -43,8 +43,11 @@ def read_internal(payload: Mapping[str, Any], place: str) -> Alert:
         said = _of_member(said, alert_type)
     if alert_type == "voevent":
         said = _with_voevent(said, data.get("text"))
-    said["issued"] = check(Created, data, f"{place}, data").created or (said.pop("created") if alert_type == "new" else None)
-    said.pop("created", None)
+    created = said.pop("created")
+    if alert_type != "new":  # with an update, GraceDB sends the object itself as data, with the time when that was made
+        changed = {} if "superevent_id" in data or "graceid" in data else data
+        created = check(Created, changed, f"{place}, data").created
+    said["issued"] = created
     facts = {**said.pop("facts"), **said.pop("more", {})}
     return Alert(
         form="igwn-alert", facts={key: value for key, value in facts.items() if value is not None}, payload=dict(payload), **said

@@ -71,7 +71,7 @@ EventId = Annotated[str, Field(pattern=EVENT)]
 AnyId = Annotated[str, Field(pattern=f"{SUPEREVENT}|{EVENT}")]
 Word = Annotated[str, Field(pattern=_WORD)]
 Words = Annotated[list[Word], BeforeValidator(_list), Field(max_length=200)]
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,60}$")]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,60}$")]
 Probabilities = Annotated[dict[Word, Probability], Field(max_length=50)]
 Text = Annotated[str, BeforeValidator(_left_out), Field(max_length=20_000), AfterValidator(_text)]
 Address = Annotated[str, Field(pattern=r"^https?://[^\s\"'<>]{1,300}$")]
@@ -173,8 +173,8 @@ class External(Part):
 
     gcn_notice_id: int | Text | None = None
     ivorn: Text | None = None
-    observatory: Word | None = None
-    search: Word | None = None
+    observatory: Text | None = None
+    search: Text | None = None
     time_difference: Number | None = None
     time_coincidence_far: Rate | None = None
     time_sky_position_coincidence_far: Rate | None = None
