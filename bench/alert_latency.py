@@ -3,7 +3,8 @@
 A superevent is made on the local GraceDB, which publishes it to the local Kafka; Airflow's triggerer listens, the policy asks for one
 quick analysis.  Alerts come one after another.  *published*: GraceDB is asked for the superevent; *inbox*: its message is being stored;
 *run*: Airflow has the run of the event's DAG and has said so; *job*: HTCondor has taken the job, by its ledger entry.  The other active
-events have three analyses each that are done, so that they make no work.
+events have three analyses each that are done, so that they make no work.  *CPU* is what Airflow and its tasks used meanwhile, for each
+alert: of the whole row, with what follows the job and with upkeep.
 """
 
 from __future__ import annotations
@@ -66,8 +67,9 @@ def main() -> int:
             for title in titles(options.events, options.bulk):
                 begin(stage, title, options.bulk)
                 apart = options.apart if isinstance(title, int) else 0.0
+                before = stage.cpu()
                 found[str(title)] = [one(stage, publish, apart) for _ in range(options.alerts)]
-                print(row(str(title), found[str(title)]), flush=True)
+                print(row(str(title), found[str(title)], (stage.cpu() - before) / options.alerts), flush=True)
             if options.bulk:
                 print(bulk_done(stage, options.bulk))
     except BenchError as error:
@@ -201,10 +203,14 @@ def airflow(stage: Rig) -> AirflowAPI:
 
 # ---- what is printed ---------------------------------------------------------------------------------------------------
 def header() -> str:
-    return f"{'active events':>14}{'alerts':>8}" + "".join(f"{f'{stage} p50':>12}{'p95':>9}{'most':>9}" for stage in GOALS)
+    return (
+        f"{'active events':>14}{'alerts':>8}"
+        + "".join(f"{f'{stage} p50':>12}{'p95':>9}{'most':>9}" for stage in GOALS)
+        + f"{'CPU an alert':>15}"
+    )
 
 
-def row(title: str, passages: Sequence[Passage]) -> str:
+def row(title: str, passages: Sequence[Passage], cpu: float) -> str:
     line = f"{title:>14}{len(passages):>8}"
     for stage in GOALS:
         found = sorted(p.stages[stage] for p in passages if stage in p.stages)
@@ -212,7 +218,7 @@ def row(title: str, passages: Sequence[Passage]) -> str:
             line += f"{statistics.median(found):>10.2f} s{percentile(found, 95):>7.2f} s{found[-1]:>7.2f} s"
         else:
             line += f"{'-':>12}{'-':>9}{'-':>9}"
-    return line
+    return f"{line}{cpu:>13.1f} s"
 
 
 def breakdown(found: dict[str, list[Passage]]) -> str:

@@ -69,9 +69,9 @@ def test_events_are_added_up_to_a_number_and_make_no_work(tmp_path: Path) -> Non
 
 def test_a_row_has_median_95th_percentile_and_most_of_every_stage() -> None:
     passages = [Passage(f"S{n}", {"inbox": 0.1 * n, "run": 1.0 * n, "job": 2.0 * n}) for n in range(1, 21)]
-    figures = alert_row("200", passages).replace(" s", "").split()
-    assert figures == ["200", "20", "1.05", "1.90", "2.00", "10.50", "19.00", "20.00", "21.00", "38.00", "40.00"]
-    assert alert_row("0", [Passage("S1", {"run": 1.0, "job": 2.0})]).split()[2:5] == ["-", "-", "-"]
+    figures = alert_row("200", passages, 3.5).replace(" s", "").split()
+    assert figures == ["200", "20", "1.05", "1.90", "2.00", "10.50", "19.00", "20.00", "21.00", "38.00", "40.00", "3.5"]
+    assert alert_row("0", [Passage("S1", {"run": 1.0, "job": 2.0})], 0.0).split()[2:5] == ["-", "-", "-"]
     assert list(GOALS) == ["inbox", "run", "job"]
 
 

@@ -26,7 +26,7 @@ NEEDED = (
     "gwfollow.provider.hooks.ledger",
     "gwfollow.provider.site",
     "pe_operators.alerts",
-    "pe_operators.event_page",
+    "pe_operators.event_dags",
     "pe_operators.upkeep",
     "sensors",
 )
