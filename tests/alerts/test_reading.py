@@ -207,6 +207,7 @@ def test_a_log_entry_with_a_sky_map_names_it() -> None:
     assert alert.skymap is not None
     assert (alert.skymap.name, alert.skymap.version) == ("bayestar.multiorder.fits", 1)
     assert get(internal("log", {**log, "tag_names": ["em_bright"]})).skymap is None
+    assert get(internal("log", {**log, "tag_names": ["sky_loc", "ext_coinc"]})).skymap is None
     assert get(internal("log", {**log, "filename": "../../x.fits"})).skymap is None
 
 
@@ -283,6 +284,8 @@ def test_a_voevent_says_the_same_as_the_notice() -> None:
         (superevent(category=None, preferred_event="M12"), "MDC"),
         (voevent(role="test"), "Test"),
         (voevent(role="utility"), "Test"),
+        (voevent('<Param name="HardwareInj" value="1"/>'), "Test"),
+        ({"uid": "H12", "alert_type": "new"}, "Test"),
         (internal("voevent", {"text": voevent(role="test")}), "Test"),
         ({"uid": "T12", "alert_type": "new"}, "Test"),
     ],

@@ -18,13 +18,13 @@ def category_of(
     stated : GraceDB's own category of the superevent
     search, group : of its (preferred) event
     preferred : GraceDB id of the preferred event, which counts where no category is stated
-    test : the sender says that it is a test (role of a VOEvent)
+    test : the sender says that it is a test or a hardware injection (role of a VOEvent)
     """
     if stated in ("Test", "MDC"):
         return stated
     if event.startswith("M") or search == "MDC":
         return "MDC"
-    if event.startswith("T") or test or group == "Test":
+    if event.startswith(("T", "H")) or test or group == "Test":  # H1234 is a hardware injection
         return "Test"
     if stated is None and preferred is not None and is_mock(preferred):
         return "MDC" if preferred.startswith("M") else "Test"

@@ -176,7 +176,9 @@ def _skymap(entry: LogEntry) -> Skymap | None:
     name = entry.filename or ""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,90}\.fits(\.gz)?", name):
         return None
-    return Skymap(name, entry.file_version) if "sky_loc" in (entry.tag_names or ["sky_loc"]) else None
+    tags = entry.tag_names or ["sky_loc"]
+    # combined with another observatory's, it is not the sky map of the gravitational wave
+    return Skymap(name, entry.file_version) if "sky_loc" in tags and "ext_coinc" not in tags else None
 
 
 def _of_member(said: dict[str, Any], alert_type: str) -> dict[str, Any]:

@@ -227,7 +227,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def _input_error(error: ValidationError, place: str) -> InputError:
     first = error.errors(include_url=False)[0]
-    path = ".".join(str(step) for step in first["loc"])
+    path = ".".join(str(step)[:60] for step in first["loc"])  # keys of the message are in it
     where = f"{place}, {path}" if path else place
     if first["type"] == "missing":
         return InputError(f"{where}: is missing")

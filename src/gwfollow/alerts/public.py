@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gwfollow.alerts.alert import Alert
+from gwfollow.alerts.alert import Alert, Skymap
 from gwfollow.alerts.category import category_of
-from gwfollow.alerts.models import Address, External, Public, PublicEvent, check, check_value
+from gwfollow.alerts.models import Address, External, Public, PublicEvent, Replaced, check, check_value
 from gwfollow.errors import InputError
 from gwfollow.times import utc_to_gps
 
 
 def read_public(payload: Mapping[str, Any], place: str) -> Alert:
     """Raises `InputError`; `payload` is the short form (see `payload`)."""
-    from gwfollow.alerts.reading import skymap_of
-
     notice = check(Public, payload, place)
     kind = notice.alert_type.lower().replace("_", "")
     event = notice.event
     if event is None and kind != "retraction":
         raise InputError(f"{place}, event: is missing (only a retraction has none)")
-    skymap, problem = skymap_of(event.skymap if event else None, f"{place}, event.skymap")
+    skymap, problem = _skymap(event.skymap if event else None, f"{place}, event.skymap")
     category = category_of(notice.superevent_id, search=event.search if event else None, group=event.group if event else None)
     facts = {
         **(_facts(event) if event else {}),
@@ -57,15 +55,25 @@ def _address(urls: Mapping[str, Any] | None, place: str) -> str | None:
 
 
 def _external(external: External, place: str) -> dict[str, Any]:
-    from gwfollow.alerts.reading import skymap_of
-
     said = external.model_dump(exclude={"combined_skymap"}, exclude_none=True)
-    combined, problem = skymap_of(external.combined_skymap, f"{place}, external_coinc.combined_skymap")
+    combined, problem = _skymap(external.combined_skymap, f"{place}, external_coinc.combined_skymap")
     if combined:
         said["combined_skymap"] = {"name": combined.name, "sha256": combined.sha256, "bytes": combined.size}
     elif problem:
         said["skymap_problem"] = problem
     return said
+
+
+def _skymap(value: Any, place: str) -> tuple[Skymap | None, str | None]:
+    """The sky map that the short form names, or what is wrong with it."""
+    if value is None:
+        return None, None
+    if not isinstance(value, Mapping):
+        return None, "its checksum is not known"
+    found = check(Replaced, value, place)
+    if found.problem is not None or found.name is None:
+        return None, found.problem or "its name is not known"
+    return Skymap(found.name, None, found.sha256, found.bytes), None
 
 
 __all__ = ["read_public"]

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gwfollow.alerts.alert import Alert, Skymap
+from gwfollow.alerts.alert import Alert
 from gwfollow.alerts.bounds import parse_json, text_of
 from gwfollow.alerts.payload import strip
 from gwfollow.errors import InputError
@@ -70,20 +70,6 @@ def split(raw: bytes) -> list[bytes]:
     if not isinstance(found, list) or not found:
         return [raw]
     return [json.dumps(one, sort_keys=True, separators=(",", ":")).encode() for one in found]
-
-
-def skymap_of(value: Any, place: str) -> tuple[Skymap | None, str | None]:
-    """The sky map that the short form names, or what is wrong with it."""
-    from gwfollow.alerts.models import Replaced, check
-
-    if value is None:
-        return None, None
-    if not isinstance(value, Mapping):
-        return None, "its checksum is not known"
-    found = check(Replaced, value, place)
-    if found.problem is not None or found.name is None:
-        return None, found.problem or "its name is not known"
-    return Skymap(found.name, None, found.sha256, found.bytes), None
 
 
 def _refusal(payload: Mapping[str, Any]) -> str:

@@ -79,12 +79,15 @@ def from_alert(alert: Alert, client: GraceDBClient | None, skymap: str | None = 
         _check_name(name)
     elif alert.skymap is not None:
         name = skymap_file(alert.skymap)
+        name = name if "," in name else f"{name},0"  # notices before 2019 name no version
     else:
         why = alert.facts.get("skymap_problem", f"a notice of kind {alert.kind} that names none")
         raise InputError(f"{alert.event}: no sky map ({why}); name one with --skymap NAME,VERSION")
     warning = ""
     if contents is None:
         contents, warning = _fetch(client, alert.event, name)
+    else:
+        check_skymap(contents, f"{alert.event}, {name}")
     gps = alert.facts.get("t_0")
     info = info_of(
         graceid=alert.event,

@@ -40,7 +40,8 @@ def read_voevent(text: str, place: str) -> Alert:
     if kind is None:
         raise InputError(f"{place}, Param AlertType", params.get("AlertType"), " or ".join(sorted(_KINDS)))
     retracted = kind == "retraction" or params.get("Retraction", "").lower() in ("true", "1")
-    category = category_of(event, search=take("Search", Word), test=root.get("role") != "observation")
+    injected = take("HardwareInj", Rate) == 1
+    category = category_of(event, search=take("Search", Word), test=injected or root.get("role") != "observation")
     skymap = _skymap(params, place)
     return Alert(
         form="voevent",
@@ -76,7 +77,7 @@ def _parse(text: str, place: str) -> _Element:
     try:
         root = etree.fromstring(text.encode(), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise InputError(f"{place}: no XML: {error}") from None
+        raise InputError(f"{place}: no XML: {str(error)[:200]}") from None
     if root is None or etree.QName(root).localname != "VOEvent":
         raise InputError(f"{place}, root element", None if root is None else root.tag, "voe:VOEvent")
     return root
@@ -121,7 +122,6 @@ def _facts(root: _Element, take: Callable[[str, Any], Any], place: str) -> dict[
         "properties": _probabilities(root, "Properties", place),
         "gracedb": take("EventPage", Address),
         "ivorn": take_ivorn(root),
-        "hardware_injection": True if take("HardwareInj", Rate) == 1 else None,
     }
 
 
