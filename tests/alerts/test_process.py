@@ -172,6 +172,17 @@ def test_an_event_that_one_message_calls_a_test_stays_one(lite: Site) -> None:
     assert {destination for destination, _ in sent(lite)} == {"airflow"}
 
 
+def test_what_was_not_sent_yet_is_held_back_when_an_event_turns_out_to_be_a_test(lite: Site) -> None:
+    put(lite, new())
+    process(lite)
+    assert [destination for destination, _ in sent(lite)] == ["airflow", "gracedb"]
+    put(lite, (internal(NAME, "update", **superevent(), category="Test"), minute(1)))  # type: ignore[arg-type]
+    process(lite)
+    with lite.ledger.read() as session:
+        states = {row.destination: row.state for row in session.scalars(select(Outbox))}
+    assert states == {"airflow": "pending", "gracedb": "superseded"}
+
+
 def test_an_error_in_one_event_holds_up_no_other_and_is_set_aside_after_three_tries(lite: Site) -> None:
     template = lite.settings.configs_folder / "blueprints" / "psd.yaml.j2"
     good = template.read_text()

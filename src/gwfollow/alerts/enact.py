@@ -22,8 +22,8 @@ from gwfollow.ledger.apply import apply
 from gwfollow.ledger.blueprints import Blueprint
 from gwfollow.ledger.merge import deep_merge, project_document
 from gwfollow.ledger.needs import link
-from gwfollow.ledger.schema import Event, Journal
-from gwfollow.ledger.store import Change
+from gwfollow.ledger.schema import Event, Journal, Outbox
+from gwfollow.ledger.store import INSIDE, Change, is_test
 from gwfollow.life.changes import document_checksums, outdate
 from gwfollow.life.plan import choose, rows_of
 from gwfollow.life.retraction import bring_back, withdraw
@@ -125,11 +125,22 @@ class _Enactment:
         keys = sorted(key for key in new if new[key] != old.get(key))
         if keys:
             event.gps, event.graceid, event.category = new.pop("event time"), new.pop("gid"), new.pop("category")
+            if "category" in keys and not self.done.made:
+                self._hold_back()
             event.document = new
             if not self.done.made:
                 self.change.journal("event changed", event=event.name, keys=keys)
                 self.done.did.append(f"event changed ({', '.join(keys)})")
         return bool(keys)
+
+    def _hold_back(self) -> None:
+        """It turns out to be a test: what has not gone out yet does not go out."""
+        pending = select(Outbox).where(
+            Outbox.event_id == self.event.id, Outbox.state == "pending", Outbox.destination.not_in(INSIDE)
+        )
+        for row in self.change.session.scalars(pending) if is_test(self.event) else ():
+            row.state = "superseded"
+            self.change.journal(f"{row.destination} {row.kind} held back: it is a test", event=self.event.name, key=row.key)
 
     def _remember(self) -> None:
         event, said = self.event, self.state.as_json() | {"followed": self.wanted.event}

@@ -268,7 +268,8 @@ def _whole(message: _Message) -> Alert:
 # ---- the inbox ---------------------------------------------------------------------------------------------------------------
 def _waiting(ledger: Ledger, limit: int | None, events: Sequence[str] | None) -> dict[str, str]:
     """Superevent -> kind of its newest new message, in the order of arrival."""
-    query = select(Inbox.event, Inbox.kind).where(Inbox.state == "new", Inbox.event.is_not(None)).order_by(Inbox.id)
+    query = select(Inbox.event, Inbox.kind).where(Inbox.state == "new", Inbox.event.is_not(None))
+    query = query.order_by(Inbox.tries, Inbox.id)  # what failed before comes last
     if events is not None:
         query = query.where(Inbox.event.in_(events))
     with ledger.read() as session:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,9 @@ class _Loader(FileSystemLoader):
         return super().get_source(environment, template)
 
 
+@lru_cache(4)
 def environment(configs: Path) -> ImmutableSandboxedEnvironment:
-    """Jinja2 in its sandbox for the templates below ``<configs>/blueprints``."""
+    """Jinja2 in its sandbox for the templates below ``<configs>/blueprints``; a file that changes is read again."""
     return ImmutableSandboxedEnvironment(
         loader=_Loader(configs / BLUEPRINTS), undefined=StrictUndefined, finalize=_printed, keep_trailing_newline=True
     )
