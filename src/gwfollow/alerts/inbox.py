@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -24,6 +27,9 @@ from gwfollow.ledger.store import Ledger
 
 log = logging.getLogger(__name__)
 
+#: files of one batch that are written at once
+WRITERS = 8
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -36,59 +42,88 @@ class Stored:
     verdict: str | None
 
 
+@dataclass(frozen=True)
+class Message:
+    """A message as it came."""
+
+    raw: bytes = field(repr=False)
+    topic: str = ""  # Kafka topic, or file name
+    published: datetime | None = None  # Kafka's time of it, for messages that do not say when they were made
+
+
 def store(
     ledger: Ledger, folders: Folders, raw: bytes, *, source: str, topic: str = "", published: datetime | None = None
 ) -> Stored:
-    """Store one message; returns when it is on disk and in the ledger.
+    """Store one message; see `store_all`."""
+    return store_all(ledger, folders, [Message(raw, topic, published)], source=source)[0]
+
+
+def store_all(ledger: Ledger, folders: Folders, messages: Sequence[Message], *, source: str) -> list[Stored]:
+    """Store messages, all of them or none; returns when they are on disk and in the ledger.
 
     Parameters
     ----------
-    raw : the message as it came
     source : igwn-alert, gcn, gracedb or file
-    topic : Kafka topic or file name
-    published : Kafka's time of the message, for messages that do not say when they were made
 
     Raises
     ------
-    LedgerBusy, OSError : not stored; the message must be asked for again
+    LedgerBusy, OSError : not stored; the messages must be asked for again
     """
-    from gwfollow.alerts.reading import read
-
-    key = content_key(raw)
-    if (known := _known(ledger, key)) is not None:
-        return known
-    received = now()
-    row = Inbox(source=source, topic=topic[:200], key=key, received=received, issued=published, size=len(raw), payload={})
-    if len(raw) > LARGEST:
-        row.state, row.verdict = "refused", f"{len(raw)} bytes: larger than the {LARGEST} that an alert may have; not kept"
-    else:
-        suffix = ".xml" if raw.lstrip()[:1] == b"<" else ".json"
-        path = folders.archived_alert(received, key.removeprefix("sha256:"), suffix)
-        write_once(path, raw)
-        row.archive = str(path)
-        try:
-            _describe(row, read(raw, topic or source))
-        except InputError as error:
-            row.state, row.verdict = "refused", str(error)
-            row.payload = {"text": raw[:2000].decode(errors="replace")}
-        except Exception as error:  # a fault of ours must not hold up the messages behind this one
-            log.exception("message %s of %s could not be read", key, topic or source)
-            row.state, row.verdict = (
-                "refused",
-                f"gwfollow failed to read it, which is a fault of gwfollow ({type(error).__name__})",
-            )
-            row.payload = {"text": raw[:2000].decode(errors="replace")}
+    keys = [content_key(message.raw) for message in messages]
+    known = _known(ledger, keys)
+    new = {key: message for key, message in zip(keys, messages, strict=True) if key not in known}
+    rows = [_row(folders, key, message, source) for key, message in new.items()]
+    _archive([(Path(row.archive), message.raw) for row, message in zip(rows, new.values(), strict=True) if row.archive])
     try:
         with ledger.change(who=source) as change:
-            change.session.add(row)
+            change.session.add_all(rows)
             change.session.flush()
-            stored = _stored(row, new=True)
-    except StaleVersion:  # another listener stored the same message in this moment
-        known = _known(ledger, key)
-        if known is None:
+            made = {row.key: _stored(row, new=True) for row in rows}
+    except StaleVersion:  # another listener stored one of them in this moment
+        if len(rows) > 1:
+            return [store_all(ledger, folders, [message], source=source)[0] for message in messages]
+        made = _known(ledger, keys)
+        if not made:
             raise
-        return known
-    return stored
+    found = []
+    for key in keys:
+        found.append(known[key] if key in known else made[key])
+        known.setdefault(key, replace(found[-1], new=False))  # the same message once more in this batch
+    return found
+
+
+def _row(folders: Folders, key: str, message: Message, source: str) -> Inbox:
+    """The row of a message, with what it says or why it is refused."""
+    from gwfollow.alerts.reading import read
+
+    raw, place, received = message.raw, message.topic or source, now()
+    row = Inbox(source=source, topic=message.topic[:200], key=key, received=received, issued=message.published, size=len(raw))
+    row.payload = {}
+    if len(raw) > LARGEST:
+        row.state, row.verdict = "refused", f"{len(raw)} bytes: larger than the {LARGEST} that an alert may have; not kept"
+        return row
+    suffix = ".xml" if raw.lstrip()[:1] == b"<" else ".json"
+    row.archive = str(folders.archived_alert(received, key.removeprefix("sha256:"), suffix))
+    try:
+        _describe(row, read(raw, place))
+        return row
+    except InputError as error:
+        row.verdict = str(error)
+    except Exception as error:  # a fault of ours must not hold up the messages behind this one
+        log.exception("message %s of %s could not be read", key, place)
+        row.verdict = f"gwfollow failed to read it, which is a fault of gwfollow ({type(error).__name__})"
+    row.state, row.payload = "refused", {"text": raw[:2000].decode(errors="replace")}
+    return row
+
+
+def _archive(files: list[tuple[Path, bytes]]) -> None:
+    """Write files for good; together, for a disk that is asked by several at once has less to wait for."""
+    if len(files) < 2:
+        for path, raw in files:
+            write_once(path, raw)
+        return
+    with ThreadPoolExecutor(min(WRITERS, len(files))) as threads:
+        list(threads.map(lambda file: write_once(*file), files))
 
 
 def content_key(raw: bytes) -> str:
@@ -106,10 +141,9 @@ def _describe(row: Inbox, alert: Alert) -> None:
     row.payload = dict(alert.payload)
 
 
-def _known(ledger: Ledger, key: str) -> Stored | None:
+def _known(ledger: Ledger, keys: Sequence[str]) -> dict[str, Stored]:
     with ledger.read() as session:
-        row = session.scalar(select(Inbox).where(Inbox.key == key))
-        return _stored(row, new=False) if row else None
+        return {row.key: _stored(row, new=False) for row in session.scalars(select(Inbox).where(Inbox.key.in_(keys)))}
 
 
 def _stored(row: Inbox, *, new: bool) -> Stored:
@@ -121,4 +155,4 @@ def as_json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-__all__ = ["LARGEST", "Stored", "as_json", "content_key", "store", "write_once"]
+__all__ = ["LARGEST", "Message", "Stored", "as_json", "content_key", "store", "store_all", "write_once"]

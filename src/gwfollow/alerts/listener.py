@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +44,10 @@ SILENT_SECONDS = 120.0
 LEDGER_SECONDS = 5.0
 #: seconds to the second try to store, and between two later ones at most
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
-#: messages, and bytes, that are stored before their offsets are committed
+#: messages, and bytes, that are taken from the client at once
 BATCH, BATCH_BYTES = 100, inbox.LARGEST
+#: messages that are stored in one transaction, before their offsets are committed
+CHUNK = 50
 
 
 @dataclass(frozen=True)
@@ -144,27 +147,21 @@ class Listener:
 
     # ---- storing -------------------------------------------------------------------------------------------------------
     def _store(self) -> None:
-        stored: list[Message] = []
-        end = time.monotonic() + BEAT_SECONDS
+        """The first of what is in hand; the rest in the next round, so that life signs come in between."""
+        batch = list(islice(self.pending, CHUNK))
         try:
-            while self.pending and time.monotonic() < end:
-                self._store_one(self.pending[0])
-                stored.append(self.pending.popleft())
+            inbox.store_all(self.ledger, self.folders, [_as_stored(message) for message in batch], source=self.source.name)
         except (TransientError, OSError) as error:
             self._delay(error)
-        else:
+            return
+        for message in batch:
+            self.pending.popleft()
+            sign = self.signs[message.topic() or ""]
+            sign.messages, sign.last_message, sign.error = sign.messages + 1, now(), None
+        if not self.pending:
             self._recovered()
-        if stored:
-            self._commit(stored)
-            self.tell({"stored": len(stored)})
-
-    def _store_one(self, message: Message) -> None:
-        topic, (kind, milliseconds) = message.topic(), message.timestamp()
-        assert topic is not None
-        published = datetime.fromtimestamp(milliseconds / 1000, UTC) if kind else None
-        inbox.store(self.ledger, self.folders, message.value() or b"", source=self.source.name, topic=topic, published=published)
-        sign = self.signs[topic]
-        sign.messages, sign.last_message, sign.error = sign.messages + 1, now(), None
+        self._commit(batch)
+        self.tell({"stored": len(batch)})
 
     def _delay(self, error: Exception) -> None:
         if self.trouble is None:
@@ -232,6 +229,12 @@ class Listener:
         else:
             sign.error = None
         return True
+
+
+def _as_stored(message: Message) -> inbox.Message:
+    kind, milliseconds = message.timestamp()
+    published = datetime.fromtimestamp(milliseconds / 1000, UTC) if kind else None
+    return inbox.Message(message.value() or b"", message.topic() or "", published)
 
 
 def open_impatiently(url: str) -> Ledger:
