@@ -101,8 +101,8 @@ def configs(folder: Path, policy: str = SITE_POLICY) -> Path:
     return folder
 
 
-def site_of(ledger: Ledger, folder: Path, **more: Any) -> Site:
-    settings = Settings(home=str(folder / "home"), configs=str(configs(folder / "configs")), scheduler="memory")
+def site_of(ledger: Ledger, folder: Path, scheduler: str = "memory", **more: Any) -> Site:
+    settings = Settings(home=str(folder / "home"), configs=str(configs(folder / "configs")), scheduler=scheduler)
     return Site(ledger, settings, who="test", **more)
 
 
