@@ -169,6 +169,15 @@ def test_an_update_was_not_issued_when_the_superevent_was_made() -> None:
     assert get(internal("log", {"created": "2026-03-01 11:00:00 UTC"})).issued == datetime(2026, 3, 1, 11, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(("alert_type", "says"), [("label_added", True), ("label_removed", False), ("log", True), ("update", False),
+                                                  ("signoff_created", True), ("signoff_deleted", False)])  # fmt: skip
+def test_the_time_in_data_is_that_of_the_alert_only_where_something_was_made(alert_type: str, says: bool) -> None:
+    """GraceDB sends a removed label with the time at which it was added."""
+    made = datetime(2026, 3, 1, 11, tzinfo=UTC)
+    alert = get(internal(alert_type, {"name": "DQV", "created": "2026-03-01 11:00:00 UTC"}))
+    assert alert.issued == (made if says else None)
+
+
 def test_a_label_alert_with_an_object_keeps_both() -> None:
     alert = get(internal("label_added", {"name": "ADVNO", "created": "2026-03-01 10:05:00 UTC"}))
     assert (alert.kind, alert.label, alert.labels, alert.retracted) == ("label_added", "ADVNO", {"EM_READY"}, None)

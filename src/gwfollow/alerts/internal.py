@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from gwfollow.alerts.alert import KINDS, Alert, Skymap
@@ -24,6 +25,8 @@ from gwfollow.errors import InputError
 
 #: what igwn-alert calls it -> kind, where the names differ
 _SIGNOFFS = {"signoff_created", "signoff_updated", "signoff_deleted"}
+#: alerts that something was made
+_MADE = {"label_added", "log", "voevent", "emobservation", "signoff_created"}
 #: kinds that only other forms have
 _NOT_INTERNAL = {"snapshot", "earlywarning", "preliminary", "initial", "retraction"}
 
@@ -44,10 +47,7 @@ def read_internal(payload: Mapping[str, Any], place: str) -> Alert:
     if alert_type == "voevent":
         said = _with_voevent(said, data.get("text"))
     created = said.pop("created")
-    if alert_type != "new":  # with an update, GraceDB sends the object itself as data, with the time when that was made
-        changed = {} if "superevent_id" in data or "graceid" in data else data
-        created = check(Created, changed, f"{place}, data").created
-    said["issued"] = created
+    said["issued"] = created if alert_type == "new" else _issued(alert_type, data, place)
     facts = {**said.pop("facts"), **said.pop("more", {})}
     return Alert(
         form="igwn-alert", facts={key: value for key, value in facts.items() if value is not None}, payload=dict(payload), **said
@@ -154,6 +154,17 @@ def _details(alert_type: str, data: Mapping[str, Any], place: str) -> dict[str, 
         return {"kind": "log", "more": more, "skymap": _skymap(entry)}
     known = alert_type in KINDS and alert_type not in _NOT_INTERNAL
     return {"kind": alert_type if known else "other"}
+
+
+def _issued(alert_type: str, data: Mapping[str, Any], place: str) -> datetime | None:
+    """When it happened, where the message says so.
+
+    What is in `data` has a time at which it was made: that of the message only where the message tells of the making.  With an update,
+    GraceDB sends the superevent itself; with a label that was removed, the label.
+    """
+    if alert_type not in _MADE or "superevent_id" in data or "graceid" in data:
+        return None
+    return check(Created, data, f"{place}, data").created
 
 
 def _signoff(alert_type: str, found: Signoff) -> dict[str, Any]:
