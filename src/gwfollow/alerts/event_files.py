@@ -29,6 +29,8 @@ from gwfollow.errors import InputError
 INFO = "skymap_info.json"
 #: kinds that a notice to the public has; of others `skymap_info.json` takes facts, but not the name
 _NOTICES = frozenset({"earlywarning", "preliminary", "initial", "update", "retraction"})
+#: kinds that are read again for `skymap_info.json`: an event has hundreds of labels and log entries
+_TELLING = _NOTICES | {"new", "snapshot", "voevent", "log"}
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -143,8 +145,12 @@ def _alerts(folder: Path) -> list[Alert]:
 
     found = []
     for path in folder.glob("lvc_alert-*"):
+        if (kind := path.name.split("-")[2:3]) and kind[0] not in _TELLING:
+            continue
         try:
             text = path.read_text()
+            if kind == ["log"] and ".fits" not in text:
+                continue
             payload = {"voevent": text} if path.suffix == ".xml" else json.loads(text)
             found.append((path.name, read_payload(payload, path.name)))
         except (InputError, OSError, ValueError, AttributeError):
