@@ -99,6 +99,22 @@ def test_nothing_is_published_of_any_preset_that_is_a_test() -> None:
     assert published == {"TRIGGERED_INTERNAL", "TRIGGERED_PUBLIC", "MANUAL"}
 
 
+def test_the_documentation_has_every_preset_as_it_is(checkout: Path) -> None:
+    text = (checkout / "docs" / "alerts.md").read_text()
+    rows = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in text.splitlines() if line.startswith("|")]
+    documented = {row[0]: row[1:] for row in rows if row[0] in flags.PRESETS}
+    yes = {True: "yes", False: ""}
+    assert documented == {
+        name: [
+            preset["ROLE"],
+            yes[bool(preset["UPLOAD"])],
+            yes[bool(preset["ICECUBE_UPLOAD"])],
+            ", ".join(key for key in ("ONLINE", "VETOED", "BLINDED_NEUTRINOS", "MANUAL") if preset[key]),
+        ]
+        for name, preset in flags.PRESETS.items()
+    }
+
+
 @pytest.mark.parametrize("word", ["REAL", "ROLE=real", "UPLOAD=perhaps", "COLOUR=red", "", "=true"])
 def test_words_that_are_no_flags_are_refused(word: str) -> None:
     with pytest.raises(InputError, match="--flags"):
