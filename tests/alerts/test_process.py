@@ -299,6 +299,16 @@ def test_a_superevent_that_a_person_calls_by_another_name_is_found(lite: Site) -
     assert picture(lite.ledger, NAME) == {}
 
 
+def test_what_a_persons_event_leaves_open_is_filled_in_and_kept_up_to_date(lite: Site) -> None:
+    by_hand(lite, f"kind: event\nname: {NAME}\ninterferometers: [H1]\n")
+    put(lite, new())
+    process(lite)
+    put(lite, (internal(NAME, "update", **superevent("G100002", 1419768020.0)), minute(1)))
+    process(lite)
+    found = picture(lite.ledger, NAME)
+    assert (found["gps"], found["graceid"], found["document"]["interferometers"]) == (1419768020.0, "NAME", ["H1"])
+
+
 # ---- what an earlier message asks for that comes later -----------------------------------------------------------------------
 EARLY = (
     SITE_POLICY

@@ -73,6 +73,8 @@ class _Enactment:
         self.event = event if event is not None else self._new_event()
         self.done.event = self.event.name
         self.before, self.followed = State.from_json(self.event.alert), bool(self.event.alert.get("followed", True))
+        #: what a person's event left open and alerts have filled in
+        self.filled: set[str] = set(self.event.alert.get("filled", ()))
         self.documents = document_checksums(change.session, self.event)
         #: analysis, or None for the event -> keys that people have set by hand; and the analyses that people have touched at all
         self.by_hand: dict[str | None, set[str]] = defaultdict(set)
@@ -113,12 +115,12 @@ class _Enactment:
         event, state, mine = self.event, self.state, self.event.source == "gracedb"
         old = {"event time": event.gps, "gid": event.graceid, "category": event.category, **event.document}
         new: dict[str, Any] = {**old, "category": state.category}
-        if mine or event.gps is None:
-            new["event time"] = event.gps if state.t_0 is None else state.t_0
         new["gid"] = event.graceid or state.superevent_id
         detectors = [name for name in state.instruments or () if re.fullmatch(r"[A-Z][0-9]", name)]
-        if detectors and (mine or not event.document.get("interferometers")):
-            new["interferometers"] = detectors
+        for key, said in (("event time", state.t_0), ("interferometers", detectors)):
+            if said and (mine or not old.get(key) or key in self.filled):
+                new[key] = said
+                self.filled.add(key)
         documents = [blueprint.document for blueprint in additions]
         new = deep_merge(new, *documents) if mine else deep_merge(*documents, new)
         new |= {key: old.get(key) for key in self.by_hand[None] if key in new and key != "category"}
@@ -143,7 +145,8 @@ class _Enactment:
             self.change.journal(f"{row.destination} {row.kind} held back: it is a test", event=self.event.name, key=row.key)
 
     def _remember(self) -> None:
-        event, said = self.event, self.state.as_json() | {"followed": self.wanted.event}
+        event = self.event
+        said = self.state.as_json() | {"followed": self.wanted.event, "filled": sorted(self.filled)}
         if said != event.alert:
             keys = sorted(key for key in said if said[key] != event.alert.get(key))
             event.alert = said
