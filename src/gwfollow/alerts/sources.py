@@ -142,7 +142,7 @@ def _topics(name: str, text: str) -> tuple[str, ...]:
 
 def _scimma(server: str, login: Login) -> dict[str, Any]:
     """The LVK's server, as hop-client logs in there."""
-    import certifi
+    from requests.certs import where
 
     return {
         "bootstrap.servers": server,
@@ -150,7 +150,7 @@ def _scimma(server: str, login: Login) -> dict[str, Any]:
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": login.name,
         "sasl.password": login.secret,
-        "ssl.ca.location": certifi.where(),
+        "ssl.ca.location": where(),
     }
 
 
