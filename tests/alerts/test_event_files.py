@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,25 @@ def test_every_order_gives_the_same_folder(tmp_path: Path) -> None:
         assert found == expected
 
 
+def test_what_a_notice_leaves_out_is_taken_from_internal_messages_in_every_order(tmp_path: Path) -> None:
+    address = "https://g.example.org/api/superevents/S/files/bayestar.multiorder.fits,3"
+    told = superevent(far=3e-9, preferred_event_data={"graceid": "G101", "pipeline": "pycbc"})
+    update = alert(internal("update", object=told))
+    assert update.issued is None
+    alerts = [
+        alert(voevent(f'<Param name="skymap_fits" value="{address}"/>')),
+        alert(internal()),
+        replace(update, issued=NOW),  # Kafka's time, which the message itself does not say
+        alert(internal("update", object=superevent(far=4e-9))),  # without any time: before all others
+    ]
+    for number, order in enumerate(itertools.permutations(alerts)):
+        folders = Folders(tmp_path / str(number))
+        for one in order:
+            keep(folders, one, NOW)
+        info = json.loads((folders.event(EVENT) / "skymap_info.json").read_text())
+        assert (info["far"], info["pipeline"], info["alert_type"]) == (3e-9, "pycbc", "preliminary")
+
+
 def test_an_alert_without_its_sky_map_at_hand_names_none_that_is_not_there(folders: Folders) -> None:
     full = history()[1]
     short = read_payload(full.payload)
@@ -107,6 +127,24 @@ def test_a_sky_map_of_gracedb_is_named_by_its_version(folders: Folders) -> None:
     keep(folders, alert(voevent(params)), NOW)
     info = json.loads((folders.event(EVENT) / "skymap_info.json").read_text())
     assert info["skymap_filename"] == "bayestar.multiorder.fits,3"
+
+
+def test_before_any_notice_the_sky_map_of_a_log_entry_is_named(folders: Folders) -> None:
+    log = {
+        "filename": "bayestar.multiorder.fits",
+        "file_version": 0,
+        "tag_names": ["sky_loc"],
+        "created": "2026-03-01 10:00:40 UTC",
+    }
+    for one in (
+        internal("log", log),
+        internal("log", {**log, "file_version": 1, "created": "2026-03-01 10:05:00 UTC"}),
+        internal(),
+    ):
+        keep(folders, alert(one), NOW)
+    info = json.loads((folders.event(EVENT) / "skymap_info.json").read_text())
+    assert (info["skymap_filename"], info["alert_type"]) == ("bayestar.multiorder.fits,1", "new")
+    assert info["notice_time_iso"] == "2026-03-01T10:05:00+00:00"
 
 
 def test_a_retraction_is_seen_by_who_reads_the_summary(folders: Folders) -> None:

@@ -18,6 +18,7 @@ import json
 import os
 import re
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,10 @@ from gwfollow.alerts.folders import Folders, write_once
 from gwfollow.errors import InputError
 
 INFO = "skymap_info.json"
-#: kinds that a notice to the public has; of others `skymap_info.json` takes facts, but not the name
-_NOTICES = frozenset({"earlywarning", "preliminary", "initial", "update", "retraction"})
-#: kinds that are read again for `skymap_info.json`: an event has hundreds of labels and log entries
-_TELLING = _NOTICES | {"new", "snapshot", "voevent", "log"}
+#: kinds that `skymap_info.json` is made of, and log entries with a sky map: an event has hundreds of other ones and of labels
+_TELLING = frozenset({"earlywarning", "preliminary", "initial", "update", "retraction", "new", "snapshot", "voevent"})
+#: of alert files, the time of issue; a message may have it from Kafka, and not say it itself
+_TIME = "%Y%m%dT%H%M%S"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -46,7 +47,7 @@ def keep(folders: Folders, alert: Alert, received: datetime) -> list[Path]:
         kept = [_keep(folder / name, contents, received)]
         if alert.skymap is not None and alert.skymap.contents is not None:
             kept.append(_keep(folder / skymap_file(alert.skymap), alert.skymap.contents, received))
-        if (alert.skymap is not None or alert.kind in _NOTICES) and (info := _newer_info(folder)):
+        if (alert.skymap is not None or alert.kind in _TELLING) and (info := _newer_info(folder)):
             write_info(folder, info)
         if (folder / INFO).is_file():
             kept.append(folder / INFO)
@@ -102,7 +103,7 @@ def _alert_file(alert: Alert) -> tuple[str, bytes]:
         contents, suffix = text.encode(), ".xml"
     else:
         contents, suffix = json.dumps(dict(alert.payload), indent=1, sort_keys=True).encode() + b"\n", ".json"
-    issued = f"{alert.issued.astimezone(UTC):%Y%m%dT%H%M%S}" if alert.issued else "undated"
+    issued = f"{alert.issued.astimezone(UTC):{_TIME}}" if alert.issued else "undated"
     return f"lvc_alert-{issued}-{alert.kind}-{hashlib.sha256(contents).hexdigest()[:8]}{suffix}", contents
 
 
@@ -120,7 +121,7 @@ def _newer_info(folder: Path) -> dict[str, Any] | None:
 
     alerts = _alerts(folder)
     skymap = _newest_skymap(folder, alerts)
-    notices = [alert for alert in alerts if alert.kind in _NOTICES or alert.skymap is not None]
+    notices = [alert for alert in alerts if _is_notice(alert) or alert.skymap is not None]
     if skymap is None or not notices:
         return None
     newest = notices[-1]
@@ -135,7 +136,7 @@ def _newer_info(folder: Path) -> dict[str, Any] | None:
         notice_time=newest.issued,
         pipeline=_last(alerts, "pipeline"),
         skymap_filename=skymap,
-        alert_type=newest.kind,
+        alert_type=next((alert.kind for alert in reversed(alerts) if _is_notice(alert)), "new"),
     )
 
 
@@ -145,18 +146,31 @@ def _alerts(folder: Path) -> list[Alert]:
 
     found = []
     for path in folder.glob("lvc_alert-*"):
-        if (kind := path.name.split("-")[2:3]) and kind[0] not in _TELLING:
+        _, time, kind, *_ = [*path.name.split("-"), "", ""]
+        if kind not in _TELLING and kind != "log":
             continue
         try:
             text = path.read_text()
-            if kind == ["log"] and ".fits" not in text:
+            if kind == "log" and ".fits" not in text:
                 continue
             payload = {"voevent": text} if path.suffix == ".xml" else json.loads(text)
-            found.append((path.name, read_payload(payload, path.name)))
+            alert = read_payload(payload, path.name)
         except (InputError, OSError, ValueError, AttributeError):
             continue
-    found.sort(key=lambda named: (named[1].issued or _NEVER, named[0]))
-    return [alert for _, alert in found]
+        found.append((alert.issued or _time(time), path.name, alert))
+    found.sort(key=lambda one: one[:2])
+    return [replace(alert, issued=None if moment == _NEVER else moment) for moment, _, alert in found]
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return _NEVER
+
+
+def _is_notice(alert: Alert) -> bool:
+    return alert.form in ("public", "voevent")
 
 
 def _newest_skymap(folder: Path, alerts: list[Alert]) -> str | None:
@@ -171,7 +185,7 @@ def _last(alerts: list[Alert], fact: str) -> Any:
     """What the newest alert that says something says; notices to the public before internal messages."""
     for notices in (True, False):
         for alert in reversed(alerts):
-            if (alert.kind in _NOTICES) == notices and alert.facts.get(fact) is not None:
+            if _is_notice(alert) == notices and alert.facts.get(fact) is not None:
                 return alert.facts[fact]
     return None
 
