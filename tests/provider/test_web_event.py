@@ -147,7 +147,7 @@ def test_the_link_to_gracedb_leads_to_a_web_page_or_nowhere(web: Web, said: str 
     text = tab(web)
     assert "javascript:" not in text
     assert "evil" not in text
-    assert (shown in text) if shown else ("data-top" not in text)
+    assert (shown in text) if shown else ('data-top="new"' not in text)
 
 
 def test_texts_of_alerts_stay_text(web: Web) -> None:

@@ -97,6 +97,13 @@ def test_the_page_of_an_alert_has_the_message_and_each_rules_verdict(web: Web) -
         assert words in text
 
 
+def test_a_message_of_megabytes_makes_no_page_of_megabytes(web: Web) -> None:
+    number = store(web, new_superevent(), payload={"numbers": list(range(300_000))})
+    text = web.client.get(f"inbox/{number}").text
+    assert len(text) < 200_000
+    assert "The beginning of it" in text
+
+
 def test_the_message_is_given_as_it_came_and_never_shown(web: Web) -> None:
     raw = b'{"a":   "<script>alert(1)</script>"}'
     answer = web.client.get(f"inbox/{store(web, raw)}/message")

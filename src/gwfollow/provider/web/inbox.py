@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,8 @@ from gwfollow.provider.web.rendering import page
 
 router = guarded_router()
 
+#: characters of a message that a page shows
+LONGEST = 100_000
 SOURCES = ("igwn-alert", "gcn", "gracedb", "file")
 Filter = Annotated[str, Query(max_length=100)]
 
@@ -41,7 +44,9 @@ def alert(request: Request, user: User, alert_id: int) -> Response:
         event = None
         if row.event:
             event = session.scalar(select(Event.name).where(or_(Event.name == row.event, Event.graceid == row.event)))
-    return page(request, "alert.html", {"row": row, "event": event, "may_replay": may_edit_alerts(user)})
+    text = json.dumps(row.payload, indent=2, ensure_ascii=False)
+    shown = {"message": text[:LONGEST], "cut": len(text) > LONGEST}
+    return page(request, "alert.html", {"row": row, "event": event, "may_replay": may_edit_alerts(user), **shown})
 
 
 @router.get("/inbox/{alert_id}/message", dependencies=[READS_ALERTS])

@@ -67,8 +67,8 @@ def inbox_page(
     for column, value in ((Inbox.state, state), (Inbox.kind, kind), (Inbox.source, source)):
         if value:
             wanted = wanted.where(column == value)
-    if event:  # a range, which uses the index
-        wanted = wanted.where(Inbox.event >= event, Inbox.event < event + "\U0010ffff")
+    if event:
+        wanted = wanted.where(Inbox.event.startswith(event, autoescape=True))
     if before is not None:
         wanted = wanted.where(Inbox.id < before)
     rows = session.execute(wanted).all()

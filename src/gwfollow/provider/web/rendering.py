@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,11 +51,11 @@ def static(context: Context, file: str) -> str:
 
 
 @pass_context
-def event_tab(context: Context, event: str) -> str:
-    """The path of our tab on the event's DAG in Airflow's own web UI, below which our pages are mounted."""
+def dag_page(context: Context, event: str, tab: str = "") -> str:
+    """The path of the event's DAG in Airflow's own web UI, below which our pages are mounted."""
     request: Request = context["request"]
     root = str(request.scope.get("root_path", "")).removesuffix("/gwfollow")
-    return f"{root}/dags/{quote(event_dag_id(event), safe='')}/plugin/gwfollow-event"
+    return f"{root}/dags/{quote(event_dag_id(event), safe='')}{tab}"
 
 
 def utc(moment: datetime | None) -> str:
@@ -91,10 +90,6 @@ def _rounded(value: float) -> str:
         if 1e12 > value >= unit:
             return f"{value / unit:.3g}{words}"
     return f"{value:.1f}" if value < 10 else f"{value:,.0f}" if value < 1e12 else f"{value:.1e}"
-
-
-def pretty(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
 def in_words(value: Any) -> str:
@@ -141,8 +136,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(link=link, static=static, event_tab=event_tab)
-    made.filters.update(utc=utc, size=size, far=far, pretty=pretty, outside=outside, in_words=in_words)
+    made.globals.update(link=link, static=static, dag_page=dag_page, event_dag_id=event_dag_id)
+    made.filters.update(utc=utc, size=size, far=far, outside=outside, in_words=in_words)
     made.filters.update(rounded=rounded, moment=moment, gps_utc=functools.lru_cache(1000)(gps_in_utc))
     return made
 
