@@ -142,7 +142,7 @@ def _topics(name: str, text: str) -> tuple[str, ...]:
 
 def _scimma(server: str, login: Login) -> dict[str, Any]:
     """The LVK's server, as hop-client logs in there."""
-    from requests.certs import where
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
     return {
         "bootstrap.servers": server,
@@ -150,7 +150,7 @@ def _scimma(server: str, login: Login) -> dict[str, Any]:
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": login.name,
         "sasl.password": login.secret,
-        "ssl.ca.location": where(),
+        "ssl.ca.location": DEFAULT_CA_BUNDLE_PATH,
     }
 
 
