@@ -76,7 +76,7 @@ class HealthOperator(_AlertOperator):
             rows = signs.read(site.ledger)
         except GWFollowError:
             rows = []
-        for name, value in health.metrics(report, rows, now()).items():
+        for name, value in health.metrics(report, rows, site.settings, now()).items():
             gauge(name, value)
         return report.line()
 

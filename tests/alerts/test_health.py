@@ -99,7 +99,7 @@ def test_messages_that_wait_too_long_are_told(ledger: Ledger, ago: float, expect
         change.session.add(Outbox(destination="gracedb", kind="log", key="1", payload={}, created=moment))
     report = look(ledger, Settings())
     assert (level(report, "inbox waiting"), level(report, "outbox waiting age")) == (expected, expected)
-    assert metrics(report, [], NOON)["gwfollow.inbox.age"] == ago
+    assert metrics(report, [], Settings(), NOON)["gwfollow.inbox.age"] == ago
 
 
 def test_what_failed_or_was_set_aside_is_told(ledger: Ledger) -> None:
@@ -150,7 +150,8 @@ def test_the_worst_level_decides_and_bad_news_outrank_no_news() -> None:
 def test_metrics_have_the_oldest_heartbeat_of_each_source(ledger: Ledger) -> None:
     beat(ledger, "gracedb.superevent", 3)
     beat(ledger, "gracedb.mdc_superevent", 50)
-    found = metrics(look(ledger), signs.read(ledger), NOON)
+    beat(ledger, "gracedb.nobody_expects_it_any_more", 5000)
+    found = metrics(look(ledger), signs.read(ledger), LISTENS, NOON)
     assert found["gwfollow.listener.igwn-alert.age"] == 50
     assert found["gwfollow.listener.igwn-alert.messages"] == 6
     assert found["gwfollow.health"] == 0

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 from listening import Here, alert, committed, count, events, name_of, publish, source, until
-from sqlalchemy import select
+from sqlalchemy import make_url, select, update
 
 from gwfollow.alerts import listener as listener_module
 from gwfollow.alerts import signs
 from gwfollow.alerts.inbox import LARGEST
-from gwfollow.alerts.listener import Order
+from gwfollow.alerts.listener import Order, open_impatiently
 from gwfollow.alerts.sources import Login, Source
-from gwfollow.errors import TransientError
-from gwfollow.ledger.schema import Inbox
+from gwfollow.errors import LedgerBusy, TransientError
+from gwfollow.ledger.schema import Inbox, Listener
 from gwfollow.ledger.store import Ledger
 from gwfollow.sandbox.kafka import LocalKafka
 
@@ -110,6 +110,22 @@ def test_while_the_ledger_is_locked_no_offset_moves(
         here.until(lambda: signs.read(ledger)[0].error is None)
     finally:
         here.close()
+
+
+def test_a_listener_waits_for_the_ledger_for_a_short_while_only(ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On both databases: a row that another transaction holds is not waited for as long as other programs would."""
+    monkeypatch.setattr(listener_module, "LEDGER_SECONDS", 0.3)
+    other = Ledger.open(ledger_url)
+    impatient = open_impatiently(make_url(ledger_url).render_as_string(hide_password=False))
+    signs.beat(other, "gcn", {"t": signs.Sign()}, answered=None)
+    with other.change(who="test") as change:
+        change.session.execute(update(Listener).values(messages=7))
+        with pytest.raises(LedgerBusy):
+            signs.beat(impatient, "gcn", {"t": signs.Sign(messages=1)}, answered=None)
+    signs.beat(impatient, "gcn", {"t": signs.Sign(messages=1)}, answered=None)
+    assert signs.read(other)[0].messages == 8
+    impatient.close()
+    other.close()
 
 
 @pytest.mark.slow

@@ -92,9 +92,11 @@ def test_without_a_gracedb_nothing_is_asked(here: Site, monkeypatch: pytest.Monk
 def test_gauges_are_told_by_name(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     told: dict[str, float] = {}
     monkeypatch.setattr("airflow.sdk.observability.stats.gauge", told.__setitem__)
+    listens = replace(here, settings=Settings(gcn_server="kafka.gcn.nasa.gov"))
+    monkeypatch.setattr("pe_operators.alerts.open_site", lambda who, **_: listens)
     signs.beat(here.ledger, "gcn", {"igwn.gwalert": signs.Sign()}, answered=None)
-    assert HealthOperator(task_id="health").execute(context()).startswith("GWFOLLOW OK")
-    assert told["gwfollow.health"] == 0
+    assert HealthOperator(task_id="health").execute(context()).startswith("GWFOLLOW CRITICAL - listener igwn.gwalert")
+    assert told["gwfollow.health"] == 2
     assert told["gwfollow.listener.gcn.age"] > 1e6
 
 

@@ -201,8 +201,10 @@ def _plain(text: str) -> str:
     return " ".join(text.replace("|", "/").split())
 
 
-def metrics(report: HealthReport, rows: list[Listener], moment: datetime) -> dict[str, float]:
-    """Gauges for StatsD or OpenTelemetry, by name; of each source the oldest heartbeat of its topics."""
+def metrics(report: HealthReport, rows: list[Listener], settings: Settings, moment: datetime) -> dict[str, float]:
+    """Gauges for StatsD or OpenTelemetry, by name; of each source that is expected the oldest heartbeat of its topics."""
+    expected = {(source.name, topic) for source in sources.expected(settings) for topic in source.topics}
+    expected.add((reconcile.SOURCE, reconcile.TOPIC))
     found = {"gwfollow.health": float(report.exit_code)}
     names = {
         "inbox waiting": "gwfollow.inbox.waiting",
@@ -213,7 +215,7 @@ def metrics(report: HealthReport, rows: list[Listener], moment: datetime) -> dic
         "outbox poisoned": "gwfollow.outbox.poisoned",
     }
     found |= {names[c.name]: float(c.value) for c in report.checks if c.name in names and c.value is not None}
-    for row in rows:
+    for row in (row for row in rows if (row.source, row.topic) in expected):
         stem = f"gwfollow.listener.{row.source}"
         age = (moment - row.heartbeat) / timedelta(seconds=1) if row.heartbeat != signs.NEVER else 1e9
         found[f"{stem}.age"] = max(found.get(f"{stem}.age", 0.0), age)
