@@ -110,6 +110,11 @@ def test_values_of_a_superevent_that_are_used_are_checked(wrong: dict[str, Any])
     assert f"object, {next(iter(wrong))}" in refusal(internal(object=superevent(**wrong)))
 
 
+def test_a_refusal_says_what_was_meant() -> None:
+    expected = "GCN, superevent_id: found '../../x', expected a superevent id like S190814bv"
+    assert refusal(public(superevent_id="../../x")) == expected
+
+
 def test_addresses_are_web_addresses() -> None:
     assert "urls.gracedb" in refusal(public(urls={"gracedb": "javascript:alert(1)"}))
 

@@ -20,6 +20,17 @@ from gwfollow.errors import InputError
 SUPEREVENT = r"^(S|MS|TS)\d{6}[a-z]{1,8}$"
 EVENT = r"^[GEHMT]\d{1,12}$"
 _WORD = r"^[A-Za-z0-9][A-Za-z0-9_.+ -]{0,59}$"
+_LABEL = r"^[A-Za-z0-9_.-]{1,60}$"
+_ADDRESS = r"^https?://[^\s\"'<>]{1,300}$"
+#: pattern -> what a person calls it
+_MEANT = {
+    SUPEREVENT: "a superevent id like S190814bv",
+    EVENT: "an event id like G184098",
+    f"{SUPEREVENT}|{EVENT}": "an id of GraceDB like S190814bv or G184098",
+    _WORD: "at most 60 letters, digits, spaces and _ . + -",
+    _LABEL: "a label of letters, digits and _ . -",
+    _ADDRESS: "an address that begins with https://",
+}
 
 
 def _no_flag(value: object) -> object:
@@ -71,10 +82,10 @@ EventId = Annotated[str, Field(pattern=EVENT)]
 AnyId = Annotated[str, Field(pattern=f"{SUPEREVENT}|{EVENT}")]
 Word = Annotated[str, Field(pattern=_WORD)]
 Words = Annotated[list[Word], BeforeValidator(_list), Field(max_length=200)]
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,60}$")]
+Label = Annotated[str, Field(pattern=_LABEL)]
 Probabilities = Annotated[dict[Word, Probability], Field(max_length=50)]
 Text = Annotated[str, BeforeValidator(_left_out), Field(max_length=20_000), AfterValidator(_text)]
-Address = Annotated[str, Field(pattern=r"^https?://[^\s\"'<>]{1,300}$")]
+Address = Annotated[str, Field(pattern=_ADDRESS)]
 Category = Literal["Production", "Test", "MDC"]
 
 
@@ -231,7 +242,7 @@ def _input_error(error: ValidationError, place: str) -> InputError:
     where = f"{place}, {path}" if path else place
     if first["type"] == "missing":
         return InputError(f"{where}: is missing")
-    expected = first["msg"]
+    expected = _MEANT.get(first.get("ctx", {}).get("pattern", ""), first["msg"])
     for words in ("Value error, ", "Input should be ", "String should "):
         expected = expected.removeprefix(words)
     return InputError(where, first["input"], expected)
