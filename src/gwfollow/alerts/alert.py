@@ -38,7 +38,9 @@ class Alert:
 
     `facts` holds, as far as the message says them: t_0, t_start, t_end (GPS s), far (Hz), significant (bool), group, pipeline, search,
     instruments (list), classification and properties (name -> probability), duration (s), central_frequency (Hz), preferred_event,
-    gw_events (list), gracedb (address of its page), external (a coincidence with another observatory), comment, filename, tags.
+    gw_events (list), gracedb (address of its page), external (a coincidence with another observatory), comment, filename, tags,
+    ivorn (name of a VOEvent); member and member_alert (id of the superevent's event that the message is about, and what was told of it);
+    skymap_problem, voevent_problem (why a part could not be read).
     """
 
     form: str  # public, igwn-alert, voevent, snapshot
