@@ -18,7 +18,7 @@ import yaml
 from gwfollow.settings import Settings
 
 #: what gwfollow's own defaults are right for in any site
-DEFAULT_IS_RIGHT = {"GWFOLLOW_SETTLE_SECONDS", "GWFOLLOW_GRACEDB_CA"}
+DEFAULT_IS_RIGHT = {"GWFOLLOW_DATA", "GWFOLLOW_KAFKA_LOGIN_FILE", "GWFOLLOW_SETTLE_SECONDS", "GWFOLLOW_GRACEDB_CA"}
 AIRFLOW_SERVICES = {"airflow-init", "airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"}
 
 
