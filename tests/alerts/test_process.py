@@ -338,6 +338,18 @@ def test_what_the_whole_history_does_not_ask_for_is_withdrawn_if_nobody_has_touc
     assert "analysis withdrawn: no rule asks for it any more" in written(lite)
 
 
+def test_what_is_withdrawn_may_need_what_is_added_at_the_same_moment(lite: Site) -> None:
+    configs = lite.settings.configs_folder
+    (configs / "alert_policy.yaml").write_text(EARLY)
+    (configs / "blueprints" / "early.yaml.j2").write_text("kind: analysis\nname: early\npipeline: onefile\nneeds: [psd]\n")
+    put(lite, (internal(NAME, "label_added", {"name": "EM_READY"}), minute(3)))
+    process(lite)
+    assert statuses(lite.ledger, NAME) == {"early": "ready"}
+    put(lite, (internal(NAME, "new", **superevent(labels=("DQV",))), minute(0)))
+    process(lite)
+    assert statuses(lite.ledger, NAME) == {"psd": "ready"}
+
+
 @pytest.mark.parametrize("who", ["a note", "a need"])
 def test_what_a_person_has_taken_up_is_not_withdrawn(lite: Site, who: str) -> None:
     configs = lite.settings.configs_folder

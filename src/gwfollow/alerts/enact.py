@@ -223,6 +223,7 @@ class _Enactment:
         ):
             for name in needed:
                 del gone[name]
+        self.change.session.flush()  # edges that were made just now would outlive what they are edges of
         with self.change.session.no_autoflush:  # all in one go: they may need each other
             for name, row in gone.items():
                 self.change.journal("analysis withdrawn: no rule asks for it any more", event=self.event.name, analysis=name)
