@@ -150,7 +150,7 @@ class LocalAirflow:
                 "refresh_interval": "5",
                 "bundle_refresh_check_interval": "1",
                 # a change that gives work asks for its file: between those only words on the pages get old
-                "min_file_process_interval": "60",
+                "min_file_process_interval": "120",
             },
             "scheduler": {
                 "catchup_by_default": "False",
