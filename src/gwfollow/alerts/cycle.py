@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: seconds for which an alert's run waits for a busy Airflow to read the event's DAG; after that it is upkeep's, a minute later
+RUN_SECONDS = 30.0
+
 
 @dataclass(frozen=True)
 class Done:
@@ -30,10 +33,10 @@ class Done:
 def process_and_deliver(site: Site) -> Done:
     """Everything new in the inbox goes through the policy; the runs that it asks for are asked for at once."""
     from gwfollow.alerts.process import process
-    from gwfollow.delivery import PARSE_SECONDS, deliver_now
+    from gwfollow.delivery import deliver_now
 
     processed = process(site)
-    return Done(processed, deliver_now(site.ledger, site.settings, who=site.who, seconds=PARSE_SECONDS))
+    return Done(processed, deliver_now(site.ledger, site.settings, who=site.who, seconds=RUN_SECONDS))
 
 
 def waiting(site: Site) -> int:
