@@ -73,7 +73,8 @@ def active_events(session: Session, name: str | None = None, part: tuple[int, in
 
 
 def _which(name: str | None, part: tuple[int, int] | None) -> tuple[str, dict[str, Any]]:
-    conditions, values = [], {}
+    conditions: list[str] = []
+    values: dict[str, Any] = {}
     if name is not None:
         conditions.append("AND events.name = :name")
         values["name"] = name
