@@ -17,6 +17,7 @@ from gwfollow.settings import Settings
 @pytest.mark.slow
 def test_its_environment_is_enough_to_write_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = [sys.executable, "-m", "gwfollow.cli", "sandbox", "gracedb", "--dir", str(tmp_path / "gracedb")]
+    command += ["--kafka", "127.0.0.1:9", "--group", "gracedb-test"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

@@ -100,7 +100,8 @@ class Credentials:
         except (IgwnAuthError, OSError) as error:
             reasons.append(f"no X.509 certificate ({error})")
         raise RemoteSilent(
-            f"no valid credentials for {self.url}: {'; '.join(reasons)}. Renew them, or log in as anonymous to read what is public"
+            f"no valid credentials for {self.url}: {'; '.join(reasons)}. Renew them; or, to read what is public, set GWFOLLOW_GRACEDB_AUTH "
+            "(or Login in the connection) to anonymous"
         )
 
 

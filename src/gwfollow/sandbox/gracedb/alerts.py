@@ -30,7 +30,7 @@ LARGEST = 10_000_000
 #: seconds for which a message waits for the broker
 PATIENCE = 3600.0
 #: seconds that the end of the server waits for messages that are under way
-LAST_SECONDS = 5.0
+LAST_SECONDS = 2.0
 
 
 class Tell(Protocol):
