@@ -28,8 +28,9 @@ bench: install ## the measurements against asimov 0.8.0, as a table with ratios 
 bench-airflow: install ## what Airflow's part costs: DAG file, waits, latency, overhead over bare bilby_pipe (about 15 minutes)
 	@for each in dag_parse waits latency overhead; do echo; .venv/bin/python bench/$$each.py || exit 1; done
 
-bench-alerts: install ## an alert's way: GraceDB, Kafka, inbox, run, job; with 0, 200 and 1000 active events (about 10 minutes, ARGS="--bulk 100")
+bench-alerts: install ## an alert's way: GraceDB, Kafka, inbox, run, job; with 0, 200 and 1000 active events; then 1000 at once (about 10 minutes, ARGS="--bulk 100")
 	@.venv/bin/python bench/alert_latency.py $(ARGS)
+	@.venv/bin/python bench/alert_burst.py
 
 lock: install ## compile requirements.lock from pyproject.toml (UPGRADE=1: newest of everything)
 	@UPGRADE="$(UPGRADE)" sh scripts/lock.sh

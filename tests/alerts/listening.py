@@ -13,8 +13,9 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 from sqlalchemy import func, select
 
+from gwfollow.alerts.consume import Listener
 from gwfollow.alerts.folders import Folders
-from gwfollow.alerts.listener import Listener, open_impatiently
+from gwfollow.alerts.listener import open_impatiently
 from gwfollow.alerts.sources import Source
 from gwfollow.ledger.schema import Inbox
 from gwfollow.ledger.store import Ledger

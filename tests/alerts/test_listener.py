@@ -12,8 +12,8 @@ import pytest
 from listening import Here, alert, committed, count, events, name_of, publish, source, until
 from sqlalchemy import make_url, select, update
 
+from gwfollow.alerts import consume, signs
 from gwfollow.alerts import listener as listener_module
-from gwfollow.alerts import signs
 from gwfollow.alerts.inbox import LARGEST
 from gwfollow.alerts.listener import Order, open_impatiently
 from gwfollow.alerts.sources import Login, Source
@@ -148,9 +148,9 @@ def test_on_a_full_disk_no_offset_moves_and_nothing_is_lost(kafka: LocalKafka, t
 
 @pytest.mark.slow
 def test_a_listener_whose_broker_is_silent_for_long_ends(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener_module, "SILENT_SECONDS", 1.0)
-    monkeypatch.setattr(listener_module, "ASK_SECONDS", 0.5)
-    monkeypatch.setattr(listener_module, "BEAT_SECONDS", 0.5)
+    monkeypatch.setattr(consume, "SILENT_SECONDS", 1.0)
+    monkeypatch.setattr(consume, "ASK_SECONDS", 0.5)
+    monkeypatch.setattr(consume, "BEAT_SECONDS", 0.5)
     here = Here(ledger, tmp_path / "data", Source("igwn-alert", "localhost:9", ("t",), "g"))
     with pytest.raises(TransientError, match="localhost:9 has not answered"):
         here.until(lambda: False, 20)

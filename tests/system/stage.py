@@ -98,7 +98,12 @@ class Stage:
         until(lambda: self.task(event, task_id, run_id)["state"] in states, seconds, lambda: self.explain(event))
 
     def clear(self, event: str, task_id: str, run_id: str) -> None:
-        """As the button in the web UI does, with what comes after."""
+        """As the button in the web UI does, with what comes after.
+
+        Not before the run has ended: Airflow 3.3.2 may lose a clear that meets its scheduler just ending the run.
+        """
+        dag_id = event_dag_id(event)
+        until(lambda: {r["dag_run_id"]: r["state"] for r in self.api.dag_runs(dag_id)}[run_id] in ("success", "failed"), 60)
         body = {
             "dry_run": False,
             "task_ids": [task_id],
@@ -107,7 +112,7 @@ class Stage:
             "only_failed": False,
             "reset_dag_runs": True,
         }
-        self.api._call("POST", f"dags/{event_dag_id(event)}/clearTaskInstances", json=body)
+        self.api._call("POST", f"dags/{dag_id}/clearTaskInstances", json=body)
 
     def explain(self, event: str) -> str:
         """Everything that a person would look at first."""
