@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlalchemy import event as sqlalchemy_event
 from gwfollow.alerts.process import process
 from gwfollow.ledger.store import Ledger
 from gwfollow.life import Site
-from stories import doubted_story, picture, put, retracted_story, site_of
+from stories import GPS, SITE_POLICY, doubted_story, internal, minute, notice, picture, put, retracted_story, site_of, superevent
 
 Story = Callable[[str], list[tuple[bytes, datetime]]]
 
@@ -78,6 +79,76 @@ def test_what_the_doubted_event_ends_as(site: Site) -> None:
     found = {name: row[1:3] for name, row in ended["analyses"].items()}  # type: ignore[attr-defined]
     # the class was likely for a while: what that asked for stays, and nothing is left of the doubt
     assert found == {"psd": ["ready", None], "pe": ["ready", None], "pages": ["wait", None]}
+
+
+MORE_RULES = """
+  - name: early
+    when: {superevent: true, labels: {all: [EM_READY], none: [DQV]}}
+    do: {apply: [early.yaml.j2]}
+  - name: loud
+    when: {far: {max: 1.0e-11}}
+    do: {apply: [psd.yaml.j2, early.yaml.j2]}
+  - name: injection
+    when: {labels: {any: [INJ]}}
+    do: {ignore: true}
+"""
+EARLY = """kind: event
+name: {{ name }}
+data: {segment length: 8}
+---
+kind: analysis
+name: early
+pipeline: onefile
+needs: [psd]
+far: {{ far }}
+"""
+
+
+def random_message(name: str, chance: random.Random) -> tuple[bytes, datetime]:
+    """One of everything that changes an event's life, at one of five minutes."""
+    when = chance.randrange(5)
+    label = {"name": chance.choice(["DQV", "EM_READY", "INJ", "ADVNO", "ADVOK"]), "at": when}
+    labels = tuple(chance.sample(["DQV", "EM_READY", "INJ", "ADVNO", "SIGNIF_LOCKED"], chance.randrange(3)))
+    gps, far = chance.choice([GPS, GPS + 0.25]), chance.choice([1e-3, 1e-9, 1e-12])
+    about = superevent(chance.choice(["G1", "G2"]), gps, far, labels)
+    kind = chance.choice(["preliminary", "initial", "update"])
+    advocate = {"signoff_type": "ADV", "status": chance.choice(["OK", "NO"]), "instrument": "", "at": when}
+    messages = [
+        internal(name, "new", **about),
+        internal(name, "update", **about, created=str(when)),
+        internal(name, "label_added", label),
+        internal(name, "label_removed", label),
+        internal(name, "signoff_created", advocate),
+        notice(name, "retraction", minute(when)),
+        notice(name, kind, minute(when), bbh=chance.choice([0.1, 0.9]), far=chance.choice([1e-3, 1e-10])),
+    ]
+    return chance.choice(messages), minute(when)
+
+
+@pytest.mark.slow
+def test_random_histories_in_random_orders_and_batches_give_the_same_ledger(site: Site) -> None:
+    configs = site.settings.configs_folder
+    (configs / "alert_policy.yaml").write_text(SITE_POLICY + MORE_RULES)
+    (configs / "blueprints" / "early.yaml.j2").write_text(EARLY)
+    fresh, followed = names("S250101"), 0
+    for seed in range(15):
+        pictures = []
+        for shuffled in (False, True):
+            name, chance = next(fresh), random.Random(seed)
+            story = [random_message(name, chance) for _ in range(2 + seed % 5)]
+            if shuffled:
+                chance.shuffle(story)
+            for message in story:
+                put(site, message)
+                if shuffled and chance.random() < 0.7:
+                    process(site, events=[name])
+            process(site, events=[name])
+            pictures.append(picture(site.ledger, name))
+        # an event that only a part of the history asked for stays as an inactive one without analyses
+        if pictures[0] or pictures[1].get("active") or pictures[1].get("analyses"):
+            assert pictures[1] == pictures[0], seed
+        followed += bool(pictures[0])
+    assert followed > 7
 
 
 @pytest.mark.system
