@@ -27,11 +27,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGraceDB]:
 
 
 @pytest.fixture
-def run(server: LocalGraceDB, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def run(server: LocalGraceDB, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     server.fail()
     for name in ("GWFOLLOW_AIRFLOW_URL", "GWFOLLOW_LEDGER_PASSWORD_FILE", "X509_USER_CERT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GWFOLLOW_LEDGER", sqlite_url)
+    monkeypatch.setenv("GWFOLLOW_HOME", str(tmp_path / "home"))
     for name, value in server.env().items():
         monkeypatch.setenv(name, value)
     return lambda *arguments: CliRunner().invoke(deliver, arguments)
@@ -39,7 +40,7 @@ def run(server: LocalGraceDB, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def ledger(server: LocalGraceDB, sqlite_url: str) -> Ledger:
-    graceid = GraceDBClient(server.url, ca=server.ca, token=server.token()).create_event("Test", "gstlal", EVENT_FILE)["graceid"]
+    graceid = GraceDBClient(server.url, ca=server.ca, token=server.token()).create_event("CBC", "gstlal", EVENT_FILE)["graceid"]
     ledger = Ledger.open(sqlite_url)
     with ledger.change(who="test") as change:
         change.session.add(Event(name="GW1", graceid=graceid))

@@ -217,4 +217,4 @@ def test_the_settings_name_the_service() -> None:
     client = GraceDBClient.from_settings(Settings(gracedb_url="https://localhost/api/", gracedb_auth="anonymous"))
     assert client is not None
     assert (client.url, client.auth) == ("https://localhost/api/", "anonymous")
-    assert pace_folder(Settings(home="/srv/gwfollow")) == Path("/srv/gwfollow/gracedb")
+    assert pace_folder(Settings(home="/srv/gwfollow")) == Path("/srv/gwfollow/pace")

@@ -245,7 +245,7 @@ class GraceDBClient:
 
 def pace_folder(settings: Settings) -> Path:
     """Where all processes of this site keep GraceDB's rate limits together."""
-    return settings.home_folder / "gracedb"
+    return settings.home_folder / "pace"
 
 
 def _dict(answer: Any) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Session(GraceDb):  # type: ignore[misc]
         self._ca = ca or None
 
         def file(what: str) -> Path | None:
-            return pace / f"pace-{self.host}-{what}" if pace else None
+            return pace / f"{self.host}-{what}" if pace else None
 
         self._writes = Pace(writes_per_second, file=file("writes"))
         self._anonymous = Pace(ANONYMOUS_PER_SECOND, ANONYMOUS_BURST, file("anonymous")) if self.credentials.anonymous else None
