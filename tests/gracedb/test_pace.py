@@ -77,6 +77,11 @@ def test_where_the_file_cannot_be_each_process_keeps_the_pace_alone(clock: Clock
     assert clock.now - 1e9 == pytest.approx(1.0)
 
 
+def test_a_home_folder_that_is_not_there_is_not_made(clock: Clock, tmp_path: Path) -> None:
+    Pace(10, file=tmp_path / "home" / "pace" / "localhost-writes").wait()
+    assert list(tmp_path.iterdir()) == []
+
+
 PROCESS = """
 import sys, time
 from pathlib import Path

@@ -88,7 +88,7 @@ def test_a_token_in_a_connection_is_used_and_is_nowhere_else(
     token, control = gracedb.token(), f"control-{time.time_ns():x}"
     canaries = [token, *token.split(".")[1:]]
     client = GraceDBClient(gracedb.url, ca=gracedb.ca, token=token)
-    graceid = client.create_event("Test", "gstlal", EVENT_FILE)["graceid"]
+    graceid = client.create_event("CBC", "gstlal", EVENT_FILE)["graceid"]
     stage.api.store_connection("gracedb_default", "gracedb", host=gracedb.url, password=token, extra={"ca": gracedb.ca})
 
     # it is used: once for a request that fails, once for one that arrives

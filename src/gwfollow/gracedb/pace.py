@@ -42,10 +42,11 @@ class Pace:
         """Take a place; the seconds until it comes."""
         if self.file is not None:
             try:
-                self.file.parent.mkdir(parents=True, exist_ok=True)
+                self.file.parent.mkdir(exist_ok=True)  # a site that has no home folder yet has nobody to share with
                 handle = os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600)
             except OSError as error:
-                log.warning("%s: %s; the pace is kept by this process alone", self.file, error.strerror)
+                level = logging.DEBUG if isinstance(error, FileNotFoundError) else logging.WARNING
+                log.log(level, "%s: %s; the pace is kept by this process alone", self.file, error.strerror)
                 self.file = None
             else:
                 try:
