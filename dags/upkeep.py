@@ -1,7 +1,7 @@
 """Every minute: deliver what the outbox holds, ask for the runs that nobody asked for, deliver those requests too, tell how we are.
 
-Beside it, so that a slow GraceDB does not hold that up: ask GraceDB for what no alert told us of (every few minutes), and process what is
-left in the inbox.
+Beside it, so that a slow GraceDB does not hold that up: ask GraceDB for what no alert told us of (every few minutes), process what is left
+in the inbox, and fetch the sky maps that alerts only name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
-from pe_operators.alerts import HealthOperator, ProcessInboxOperator, ReconcileOperator
+from pe_operators.alerts import FetchSkymapsOperator, HealthOperator, ProcessInboxOperator, ReconcileOperator
 from pe_operators.base import HOUSEKEEPING, by_priority
 from pe_operators.upkeep import DeliverOperator, SweepOperator
 
@@ -31,4 +31,8 @@ with DAG("upkeep", **COMMON):
     HealthOperator(task_id="health")
 
 with DAG("reconcile", **COMMON):
-    ReconcileOperator(task_id="reconcile") >> ProcessInboxOperator(task_id="process_inbox", trigger_rule="all_done")
+    (
+        ReconcileOperator(task_id="reconcile")
+        >> ProcessInboxOperator(task_id="process_inbox", trigger_rule="all_done")
+        >> FetchSkymapsOperator(task_id="fetch_skymaps", trigger_rule="all_done")
+    )

@@ -1,4 +1,4 @@
-"""Operators for alerts: process the inbox, reconcile with GraceDB, tell how we are."""
+"""Operators for alerts: process the inbox, reconcile with GraceDB, fetch sky maps, tell how we are."""
 
 from __future__ import annotations
 
@@ -60,6 +60,23 @@ class ReconcileOperator(_AlertOperator):
         return str(report) if report else "not yet, or no GraceDB is known"
 
 
+class FetchSkymapsOperator(_AlertOperator):
+    """Fetches the sky maps that alerts only name, the newest of each event, from GraceDB.
+
+    :param gracedb_conn_id: connection of type ``gracedb``; where it is not defined the settings decide
+    """
+
+    def __init__(self, *, gracedb_conn_id: str = "gracedb_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.gracedb_conn_id = gracedb_conn_id
+
+    def execute(self, context: Context) -> list[str]:
+        from gwfollow.alerts.skymap_fetch import fetch_skymaps
+        from gwfollow.provider.hooks.gracedb import GraceDBHook
+
+        return [str(path) for path in fetch_skymaps(self.site(), GraceDBHook(self.gracedb_conn_id).client())]
+
+
 class HealthOperator(_AlertOperator):
     """Tells Airflow's metrics (StatsD or OpenTelemetry, as Airflow is configured) how we are; ``gwfollow.*``."""
 
@@ -81,4 +98,4 @@ class HealthOperator(_AlertOperator):
         return report.line()
 
 
-__all__ = ["HealthOperator", "ProcessInboxOperator", "ReconcileOperator"]
+__all__ = ["FetchSkymapsOperator", "HealthOperator", "ProcessInboxOperator", "ReconcileOperator"]

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 #: seconds for which an alert's run waits for a busy Airflow to read the event's DAG; after that it is upkeep's, a minute later
 RUN_SECONDS = 30.0
+#: messages after which the first runs of a burst are started
+FIRST = 50
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,16 @@ class Done:
 
 def process_and_deliver(site: Site) -> Done:
     """Everything new in the inbox goes through the policy; the runs that it asks for are asked for at once."""
-    from gwfollow.alerts.process import process
+    from gwfollow.alerts.process import Report, process
     from gwfollow.delivery import deliver_now
 
-    processed = process(site)
-    return Done(processed, deliver_now(site.ledger, site.settings, who=site.who, seconds=RUN_SECONDS))
+    def deliver() -> Any:
+        return deliver_now(site.ledger, site.settings, who=site.who, seconds=RUN_SECONDS)
+
+    first = process(site, limit=FIRST)
+    delivered = deliver()
+    rest = process(site) if waiting(site) else Report()
+    return Done(Report([*first.events, *rest.events]), deliver() if rest.work else delivered)
 
 
 def waiting(site: Site) -> int:

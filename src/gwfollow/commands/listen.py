@@ -101,6 +101,7 @@ async def _work(site: Site, client: GraceDBClient | None, came: asyncio.Event, u
 def _cycle(site: Site, client: GraceDBClient | None, *, always: bool) -> bool:
     """Reconcile when it is time, process, deliver; whether there was anything new.  What fails is told and tried again later."""
     from gwfollow.alerts.cycle import process_and_deliver, reconcile_if_due, waiting
+    from gwfollow.alerts.skymap_fetch import fetch_skymaps
     from gwfollow.errors import GWFollowError
 
     try:
@@ -108,6 +109,7 @@ def _cycle(site: Site, client: GraceDBClient | None, *, always: bool) -> bool:
         count = waiting(site)
         if count:
             logging.info("%s", process_and_deliver(site).processed)
+        fetch_skymaps(site, client)
     except (GWFollowError, OSError) as error:
         if always:
             raise

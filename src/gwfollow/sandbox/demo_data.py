@@ -59,13 +59,16 @@ def make_event(folder: Path, gwosc: Path | None) -> DemoEvent:
 
 def register(client: GraceDBClient, event: DemoEvent, folder: Path) -> DemoEvent:
     """Enter it in GraceDB as a search does: an event with its trigger file, and a superevent around it."""
-    trigger = folder / "coinc.xml"
-    trigger.write_text(
-        _template(Path(__file__).parent, "coinc.xml.j2").render(gps=event.strain.gps, detectors=event.strain.detectors)
-    )
-    candidate = client.create_event("CBC", "gstlal", trigger, search="AllSky")
+    candidate = client.create_event("CBC", "gstlal", trigger_file(event.strain, folder), search="AllSky")
     superevent = client.create_superevent(event.strain.gps, candidate["graceid"])
     return replace(event, graceid=superevent["superevent_id"])
+
+
+def trigger_file(strain: Strain, folder: Path) -> Path:
+    """What a search uploads: a coinc.xml with time, detectors, SNR and false-alarm rate."""
+    trigger = folder / "coinc.xml"
+    trigger.write_text(_template(Path(__file__).parent, "coinc.xml.j2").render(gps=strain.gps, detectors=strain.detectors))
+    return trigger
 
 
 def site_defaults(event: DemoEvent, folder: Path) -> tuple[Path, Path]:
