@@ -47,7 +47,7 @@ class Passage:
 
     event: str
     stages: dict[str, float]
-    tasks: dict[str, float] = field(default_factory=dict)  # within Airflow: when each step was scheduled, started, ended
+    tasks: dict[str, float] = field(default_factory=dict)  # when each step within Airflow was scheduled, started, ended
 
 
 def main() -> int:
@@ -147,6 +147,9 @@ def one(stage: Rig, publish: Publish, apart: float) -> Passage:
     }
     times = {name: found for name, query in queries.items() if (found := time_of(stage, query)) is not None}
     tasks = airflow_times(stage, event)
+    decided = time_of(stage, select(Outbox.created).where(Outbox.key == f"run:{event}:rev-1"))
+    tasks |= {"in the inbox": times["inbox"]} if "inbox" in times else {}
+    tasks |= {"policy decided": decided} if decided else {}
     time.sleep(apart)
     return Passage(event, *({name: at - published for name, at in group.items()} for group in (times, tasks)))
 
@@ -222,8 +225,8 @@ def row(title: str, passages: Sequence[Passage], cpu: float) -> str:
 
 
 def breakdown(found: dict[str, list[Passage]]) -> str:
-    """Medians of the moments inside Airflow, in seconds after the alert."""
-    lines = ["medians within Airflow, s after the alert:", f"{'':<18}" + "".join(f"{title:>9}" for title in found)]
+    """Medians of the moments on the way, in seconds after the alert."""
+    lines = ["medians of the moments on the way, s after the alert:", f"{'':<18}" + "".join(f"{title:>9}" for title in found)]
     everything = [p for passages in found.values() for p in passages]
     for name in sorted({name for p in everything for name in p.tasks}, key=lambda name: median(everything, name)):
         lines.append(f"{name:<18}" + "".join(f"{median(passages, name):>9.2f}" for passages in found.values()))
