@@ -13,4 +13,5 @@ section "lint: ruff, mypy --strict"
 sh scripts/lint.sh
 
 section "tests"
-exec .venv/bin/python -m pytest --durations=10 "$@"
+[ $# -eq 0 ] || exec .venv/bin/python -m pytest --durations=10 "$@"
+exec .venv/bin/python scripts/run_tests.py
