@@ -1,4 +1,4 @@
-"""All tests, in two halves at once: those on real services (tests/system) wait most of the time, and the others use that."""
+"""All tests, in two halves at once: those on real services wait most of the time, and the others use that."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 import tempfile
 
 PYTEST = [sys.executable, "-m", "pytest", "--durations=10"]
+#: what needs a whole Airflow, or jobs that compute for minutes
+REAL = ["tests/system", "tests/pipelines/test_real_chain.py"]
 #: seconds in which the tests of an interrupted half stop the services that they have started
 STOP_SECONDS = 120
 
@@ -17,12 +19,12 @@ def main() -> int:
     """The exit code: that of a half that failed, else 0."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryFile() as output:
-        beside = subprocess.Popen([*PYTEST, "-p", "no:cacheprovider", "tests/system"], stdout=output, stderr=subprocess.STDOUT)
-        print("tests/system runs beside the others; what it says comes after them", flush=True)
-        others = subprocess.Popen([*PYTEST, "--ignore", "tests/system"])
+        beside = subprocess.Popen([*PYTEST, "-p", "no:cacheprovider", *REAL], stdout=output, stderr=subprocess.STDOUT)
+        print(f"{' and '.join(REAL)} run beside the others; what they say comes after them", flush=True)
+        others = subprocess.Popen([*PYTEST, *(f"--ignore={path}" for path in REAL)])
         try:
             failed = others.wait()
-            print("\n==== tests/system", flush=True)
+            print(f"\n==== {' and '.join(REAL)}", flush=True)
             failed = beside.wait() or failed
         except KeyboardInterrupt:
             for half in (others, beside):
