@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 
 from gwfollow.errors import IllegalTransition, InputError, LedgerBusy, NotFound, StaleVersion
 from gwfollow.ledger import open_ledger
@@ -292,3 +294,14 @@ def test_a_url_that_names_no_ledger_is_refused_without_its_password(url: str, pa
     with pytest.raises(InputError) as refused:
         Ledger.open(url, password=password, create=True)
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_value_that_is_missing_is_a_fault_and_not_another_writers_haste(ledger: Ledger) -> None:
+    with pytest.raises(IntegrityError), ledger.change(who="test") as change:
+        change.session.add(Event(name=None))
+
+
+def test_the_same_name_twice_is_another_writers_haste(ledger: Ledger) -> None:
+    for again in (False, True):
+        with pytest.raises(StaleVersion) if again else nullcontext(), ledger.change(who="test") as change:
+            change.session.add(Event(name="GW150914"))

@@ -37,9 +37,8 @@ LINE = 1_000_000
 class Limits:
     """Seconds."""
 
-    hung: float = (
-        30.0  # without a word from a child; a listener speaks every three seconds, and may wait twice five for the ledger
-    )
+    #: without a word from a child; a listener speaks every three seconds, and may wait twice five for the ledger
+    hung: float = 30.0
     starting: float = 60.0  # to its first word
     first_pause: float = 1.0
     longest_pause: float = 60.0

@@ -231,11 +231,19 @@ def _translated() -> Iterator[None]:
     except StaleDataError as error:
         raise StaleVersion("the ledger's row was changed by another writer") from error
     except IntegrityError as error:
+        if not _was_beaten(error):
+            raise  # a fault of ours: it would fail again
         raise StaleVersion(f"another writer stored the same row first: {_first_line(error)}") from error
     except OperationalError as error:
         if _serialization(error):
             raise StaleVersion("two writers met on the same rows") from error
         raise LedgerBusy(f"the ledger does not answer: {_first_line(error)}") from error
+
+
+def _was_beaten(error: IntegrityError) -> bool:
+    """Whether another writer made the row, or removed what it refers to; not for a value that is missing or not allowed."""
+    state = getattr(error.orig, "sqlstate", None)  # PostgreSQL: unique_violation, foreign_key_violation
+    return state in {"23505", "23503"} if state else str(error.orig).startswith(("UNIQUE", "FOREIGN KEY"))
 
 
 def _serialization(error: DBAPIError) -> bool:
