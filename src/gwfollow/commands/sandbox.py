@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -40,10 +41,7 @@ def condor(folder: Path, prefix: Path | None, mirror: str | None, cpus: int, ins
     if install_only:
         return
     with PersonalPool(folder, prefix, cpus=cpus) as pool:
-        for name, value in pool.env().items():
-            click.echo(f"export {name}={shlex.quote(value)}")
-        click.echo(f"The pool in {pool.folder} runs; interrupt to stop it.", err=True)
-        _wait_for_interrupt()
+        _run(pool.env(), f"The pool in {pool.folder} runs; interrupt to stop it.")
 
 
 @sandbox.command()
@@ -63,11 +61,8 @@ def gracedb(folder: Path, port: int, kafka: str, group: str) -> None:
     from gwfollow.sandbox.gracedb import LocalGraceDB
 
     with LocalGraceDB(folder.expanduser(), port, kafka=kafka, group=group) as service:
-        for name, value in service.env().items():
-            click.echo(f"export {name}={shlex.quote(value)}")
         told = f", alerts go to {kafka} ({group}.superevent, ...)" if kafka else ""
-        click.echo(f"The local GraceDB in {service.folder} runs{told}; interrupt to stop it.", err=True)
-        _wait_for_interrupt()
+        _run(service.env(), f"The local GraceDB in {service.folder} runs{told}; interrupt to stop it.")
 
 
 @sandbox.command()
@@ -84,14 +79,14 @@ def kafka(folder: Path) -> None:
     from gwfollow.sandbox.kafka import LocalKafka
 
     with LocalKafka(folder.expanduser()) as service:
-        for name, value in service.env().items():
-            click.echo(f"export {name}={shlex.quote(value)}")
-        click.echo(f"The local Kafka at {service.address} runs; interrupt to stop it.", err=True)
-        _wait_for_interrupt()
+        _run(service.env(), f"The local Kafka at {service.address} runs; interrupt to stop it.")
 
 
-def _wait_for_interrupt() -> None:
-    """Until SIGINT or SIGTERM."""
+def _run(environment: Mapping[str, str], told: str) -> None:
+    """Print the variables for a shell, and what runs for a person; then wait until SIGINT or SIGTERM."""
+    for name, value in environment.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+    click.echo(told, err=True)
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
