@@ -39,5 +39,5 @@ site: ## what docker-compose.yaml expects beside it: folders, random secrets, .e
 	@sh scripts/site.sh
 
 clean: ## remove .venv and all caches; results stay
-	rm -rf .venv .tools build src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-peers .tools build src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src plugins dags tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

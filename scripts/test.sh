@@ -9,6 +9,9 @@ section() { printf '\n==== %s\n' "$*"; }
 section "services of this machine that tests drive: PostgreSQL, a browser"
 sh scripts/packages.sh initdb=postgresql chromium=chromium || echo "the tests that need them will skip and say so"
 
+section "programs that tests run beside gwfollow: asimov and its plugins, RIFT, gwdatafind's server"
+sh scripts/peers.sh || [ $? -eq 3 ]
+
 section "lint: ruff, mypy --strict"
 sh scripts/lint.sh
 

@@ -16,6 +16,9 @@ _MOCK = re.compile(r"(MS|TS)\d{6}|[MT]\d+$")
 #: follows within a reading of all of them
 EVENT_FILES = 8
 
+#: name of the ledger's one row that stands for the project: its analyses span events.  No event may be called so.
+PROJECT = "project"
+
 _REVISION = "revision of the ledger"
 
 

@@ -105,6 +105,28 @@ class Settings:
         "GWFOLLOW_RECONCILE_SECONDS", "300", "Seconds between two questions to GraceDB for superevents that no alert told us of."
     )
 
+    results: str = _setting(
+        "GWFOLLOW_RESULTS",
+        "",
+        "Folder of the results store, which keeps each content once; empty means results in the home folder.",
+    )
+    blueprint_hosts: str = _setting(
+        "GWFOLLOW_BLUEPRINT_HOSTS",
+        "git.ligo.org,raw.githubusercontent.com,gitlab.com,zenodo.org",
+        "Hosts that `gwfollow apply` may fetch blueprints from, separated by commas (HOST or HOST:PORT).",
+    )
+    asimov_python: str = _setting(
+        "GWFOLLOW_ASIMOV_PYTHON",
+        "",
+        "Python of the environment that has asimov's plugins; empty means gwfollow's own, where they are installed in that.",
+    )
+    repositories: str = _setting(
+        "GWFOLLOW_REPOSITORIES",
+        "",
+        "Where the git repositories of events that name none are made on demand: a folder, or a URL such as "
+        "git@git.ligo.org:pe/O4/{event}.git; empty means that such events have none.",
+    )
+
     @classmethod
     def read(cls, environ: dict[str, str] | None = None) -> Settings:
         """The settings of the present environment; an empty variable counts as unset."""
@@ -129,6 +151,10 @@ class Settings:
             if folder.is_dir():
                 return folder
         raise InputError("GWFOLLOW_CONFIGS", "", "a folder with gwfollow's templates")
+
+    @property
+    def results_folder(self) -> Path:
+        return Path(self.results).expanduser().absolute() if self.results else self.home_folder / "results"
 
     @property
     def data_folder(self) -> Path:

@@ -50,6 +50,11 @@ class Blueprint:
     comment: str | None = None
     gps: float | None = None
     graceid: str | None = None
+    asked: str | None = (
+        None  # the status that the document names; None where it is silent (`status` is then that of a new analysis)
+    )
+    reviews: tuple[Mapping[str, Any], ...] = ()  # verdicts that the document brings: {status, message, person, timestamp}
+    subjects: tuple[str, ...] = ()  # of a project analysis: its events
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """The ledger's tables.
 
-`events` 1-n `analyses` 1-n `attempts` 1-n `jobs`; `needs` are edges between analyses of one event; `assets` are files that an
-attempt made; `journal` has a row for every change; `inbox` and `outbox` are the doors to the outside world.
+`events` 1-n `analyses` 1-n `attempts` 1-n `jobs`; `needs` are edges between analyses of one event, or from a project analysis to
+those of its events; `assets` are files that an attempt made, `results` those that were copied into the results store; `progress` and
+`reviews` belong to analyses; `journal` has a row for every change; `inbox` and `outbox` are the doors to the outside world.
 
 Rows that several processes write carry ``version``: the mapper raises `StaleDataError` when the row is no longer the one that was
 read (compare-and-set).  All times are aware UTC; GPS times are float seconds.
@@ -23,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -82,6 +84,12 @@ class Event(Base):
     name: Mapped[str] = mapped_column(String(100), unique=True)
     gps: Mapped[float | None] = mapped_column(doc="GPS time of the event, s")
     graceid: Mapped[str | None] = mapped_column(String(50), index=True, doc="GraceDB id of the superevent or event")
+    kind: Mapped[str] = mapped_column(
+        String(10),
+        default="event",
+        server_default=text("'event'"),
+        doc="event; project: the one row that stands for the project and holds the analyses that span events",
+    )
     source: Mapped[str] = mapped_column(String(30), default="blueprint", doc="blueprint or gracedb")
     category: Mapped[str] = mapped_column(
         String(20),
@@ -122,6 +130,11 @@ class Analysis(Base):
         server_default=text("''"),
         doc="the rule of the alert policy that asked for it; empty for a person's",
     )
+    review_first: Mapped[bool] = mapped_column(
+        default=False,
+        server_default=false(),
+        doc="its document (all defaults merged in) asks that a person approves before it is published",
+    )
     document: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created: Mapped[datetime] = mapped_column(default=now)
     updated: Mapped[datetime] = mapped_column(default=now, onupdate=now)
@@ -148,6 +161,12 @@ class Need(Base):
     position: Mapped[int]
     condition: Mapped[str] = mapped_column(Text, doc="as the blueprint says it, for people")
     needed_id: Mapped[int | None] = mapped_column(ForeignKey("analyses.id"))
+    role: Mapped[str] = mapped_column(
+        String(10),
+        default="needs",
+        server_default=text("'needs'"),
+        doc="needs; analyses: it also works on the results of this one",
+    )
     optional: Mapped[bool] = mapped_column(default=False)
     dynamic: Mapped[bool] = mapped_column(default=False, doc="makes no edge: all of it is about status and review")
     analysis: Mapped[Analysis] = relationship(back_populates="needs", foreign_keys=[analysis_id])
@@ -217,6 +236,41 @@ class Asset(Base):
     created: Mapped[datetime] = mapped_column(default=now)
     attempt: Mapped[Attempt] = relationship(back_populates="assets")
     __table_args__ = (UniqueConstraint("attempt_id", "name", "label"),)
+
+
+class Result(Base):
+    """A file of an attempt in the results store, which keeps each content once, under its SHA-256 (`gwfollow.results.store`)."""
+
+    __tablename__ = "results"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    name: Mapped[str] = mapped_column(
+        String(60), doc="samples, config, psds, ...: the asset's name, or the pipeline's for a published file"
+    )
+    label: Mapped[str] = mapped_column(String(60), default="", server_default=text("''"))
+    filename: Mapped[str] = mapped_column(String(255), doc="under which it is fetched")
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    size: Mapped[int] = mapped_column(BigInteger, doc="bytes")
+    summary: Mapped[dict[str, Any]] = mapped_column(
+        default=dict, server_default=text("'{}'"), doc="of posterior files: what `gwfollow.results.posterior` read"
+    )
+    stored: Mapped[datetime] = mapped_column(default=now)
+    attempt: Mapped[Attempt] = relationship()
+    __table_args__ = (UniqueConstraint("attempt_id", "name", "label", "filename"),)
+
+
+class ProgressMark(Base):
+    """How far a running analysis was when somebody last looked; one row for each analysis, written over."""
+
+    __tablename__ = "progress"
+    analysis_id: Mapped[int] = mapped_column(ForeignKey("analyses.id"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(doc="number of the attempt that it speaks of")
+    fraction: Mapped[float | None] = mapped_column(doc="0 to 1, where it can be said")
+    line: Mapped[str] = mapped_column(Text, default="", server_default=text("''"), doc="for people")
+    values: Mapped[dict[str, Any]] = mapped_column(
+        default=dict, server_default=text("'{}'"), doc="samples, dlogz, nodes_done, ..."
+    )
+    time: Mapped[datetime] = mapped_column(default=now)
 
 
 class Review(Base):

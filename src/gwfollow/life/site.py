@@ -102,7 +102,7 @@ def task_for(session: Session, analysis: Analysis, attempt: Attempt, settings: S
         attempt=attempt.number,
         folder=Path(attempt.folder),
         configs=settings.configs_folder,
-        needed=_needed(session, analysis),
+        needed=needed_by(session, analysis),
         rescues=max((job.number for job in attempt.jobs if job.purpose == "main"), default=0),
         resources=resources_of(scheduler),
         own=dict(analysis.document),
@@ -150,14 +150,26 @@ def megabytes(value: Any, default: int) -> int:
     return max(1, round(amount * factor))
 
 
-def _needed(session: Session, analysis: Analysis) -> tuple[NeededAnalysis, ...]:
+def needed_by(session: Session, analysis: Analysis) -> tuple[NeededAnalysis, ...]:
+    """The analyses that it needs, each once, with what their present attempts made; one that it also works on counts as an input."""
     rows = session.scalars(
-        select(Need).where(Need.analysis_id == analysis.id, Need.needed_id.is_not(None)).order_by(Need.position)
-    )
+        select(Need).where(Need.analysis_id == analysis.id, Need.needed_id.is_not(None)).order_by(Need.position, Need.id)
+    ).all()
+    inputs = {need.needed_id for need in rows if need.role == "analyses"}
     found = []
     for other in dict.fromkeys(need.needed for need in rows):
         assert other is not None
         attempt = current_attempt(session, other)
-        assets = assets_of(session, attempt) if attempt else {}
-        found.append(NeededAnalysis(other.name, other.pipeline, merged_document(session, other), assets))
+        found.append(
+            NeededAnalysis(
+                name=other.name,
+                pipeline=other.pipeline,
+                document=merged_document(session, other),
+                assets=assets_of(session, attempt) if attempt else {},
+                event=other.event.name,
+                status=other.status,
+                attempt=other.attempt,
+                input=other.id in inputs,
+            )
+        )
     return tuple(found)

@@ -50,6 +50,10 @@ class NeededAnalysis:
     pipeline: str
     document: Mapping[str, Any]
     assets: Assets
+    event: str = ""  # its event: that of the task, but for project analyses
+    status: str = ""
+    attempt: int = 0
+    input: bool = False  # named by `analyses`: the present analysis works on its results; else by `needs`
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,14 @@ class Task:
     rescues: int = 0  # resurrections of this attempt so far
     resources: Resources = field(default_factory=Resources)
     own: Mapping[str, Any] = field(default_factory=dict)  # the analysis' document before any default: what it insists on
+    subjects: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # of a project analysis: its events' documents, by name
+
+    @property
+    def inputs(self) -> tuple[NeededAnalysis, ...]:
+        """The analyses whose results a subject or project analysis works on (`analyses`), in the order of its document."""
+        return tuple(other for other in self.needed if other.input)
 
     def get(self, path: str, default: Any = None) -> Any:
         """A value of the document by its dotted path: ``task.get("likelihood.sample rate")``."""
