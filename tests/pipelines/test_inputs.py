@@ -79,7 +79,7 @@ def test_psds_by_sample_rate_as_in_old_events(make_task: Any, psd_files: dict[st
 
 
 def test_a_missing_psd_is_told_with_its_detector(make_task: Any, psd_files: dict[str, Path], needed_psd: Any) -> None:
-    with pytest.raises(InputError, match=r"psds of L1: .*it needs psd"):
+    with pytest.raises(InputError, match=r"psds of L1: .*psd \(psd\) was to make them and made only H1"):
         inputs.psds(make_task(needed=(needed_psd({"H1": psd_files["H1"]}),)))
     psd_files["L1"].unlink()
     with pytest.raises(InputError, match=r"^psds\.L1: .*No such file"):

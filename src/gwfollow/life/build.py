@@ -14,16 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gwfollow.checksums import sha256_of
 from gwfollow.errors import GWFollowError, InputError, PipelineError, TransientError
 from gwfollow.ledger.needs import unmet
 from gwfollow.ledger.schema import Attempt, now
 from gwfollow.ledger.states import STARTABLE
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life.changes import DOCUMENT, asset_inputs, document_checksum
-from gwfollow.life.checksums import sha256_of
 from gwfollow.life.site import NoWork, Site, attempt_folder, current_attempt, pipeline_for, task_for
 from gwfollow.life.stop import leave_attempt
 from gwfollow.pipelines.base import Pipeline
+from gwfollow.pipelines.makers import check_taken
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,10 @@ def _run_builder(pipeline: Pipeline, folder: Path) -> dict[str, str]:
     folder.mkdir(parents=True)
     pipeline.before_config()
     pipeline.before_build()
-    return {name: sha256_of(path) for name, path in pipeline.build_dag().items()}
+    read = pipeline.build_dag()
+    checksums = {name: sha256_of(path) for name, path in read.items()}
+    check_taken(pipeline.task, read, checksums)
+    return checksums
 
 
 @contextmanager

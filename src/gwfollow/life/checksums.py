@@ -1,17 +1,5 @@
-"""SHA-256 of files, read in pieces; a folder's is that of its sorted listing of checksums."""
+"""See `gwfollow.checksums`."""
 
-from __future__ import annotations
+from gwfollow.checksums import sha256_of
 
-import hashlib
-from pathlib import Path
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file, or of a folder's relative names and contents.  Raises `OSError`."""
-    if path.is_dir():
-        listing = hashlib.sha256()
-        for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            listing.update(f"{file.relative_to(path)}\0{sha256_of(file)}\n".encode())
-        return listing.hexdigest()
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+__all__ = ["sha256_of"]

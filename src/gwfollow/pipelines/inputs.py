@@ -1,4 +1,10 @@
-"""The files that an analysis reads: strain, PSDs, calibration.  Each is looked for before any builder starts."""
+"""The files that an analysis reads: strain, caches, PSDs, calibration.  The one place that says where each comes from.
+
+    the analysis' own document  >  what the analyses that it needs have made  >  the event's document (with all defaults)
+
+detector by detector.  Each file is looked for before any builder starts; one that another analysis made must still have the SHA-256
+that was collected, and one that nobody has made is told with the name of who should have.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from gwfollow.errors import InputError
+from gwfollow.pipelines import makers
 from gwfollow.pipelines.base import Task
 
+#: assets that a document can name too, and under which key
+ASSETS = {"psds": "psds", "calibration": "data.calibration", "data files": "data.data files", "cache files": "data.cache files"}
 #: suffixes of GWOSC's HDF5 files; everything else is read as a frame file
 HDF5_SUFFIXES = frozenset({".hdf5", ".h5", ".hdf"})
 # bilby_pipe reads dictionaries of paths by splitting at these, and drops spaces without a word
@@ -63,23 +72,18 @@ def per_detector(task: Task, name: str, default: float | None = None) -> dict[st
 
 
 def data_files(task: Task) -> dict[str, tuple[Path, ...]]:
-    """Strain files of each detector from ``data.data files``; empty where the document names none.
+    """Strain files of each detector: the analysis' own ``data.data files``, else what it needs has fetched, else the event's.
 
-    Raises `InputError` where a detector has no file, a file is not there, or bilby_pipe could not read its name.
+    Empty where nobody names any.  Raises `InputError` where a detector has no file, a file is not there or not what was collected,
+    or bilby_pipe could not read its name.
     """
-    given = task.get("data.data files") or {}
-    if not isinstance(given, Mapping):
-        raise InputError("data.data files", given, "a mapping from detector to file or list of files")
-    if not given:
-        return {}
-    found = {}
-    for ifo in detectors(task):
-        names = given.get(ifo) or ()
-        names = [names] if isinstance(names, str | Path) else names
-        if not names:
-            raise InputError(f"data.data files.{ifo}", given.get(ifo), f"a strain file for {ifo}, which the analysis uses")
-        found[ifo] = tuple(existing(name, f"data.data files.{ifo}") for name in names)
-    return found
+    return _several(task, "data files", "data.data files", "a strain file for {ifo}, which the analysis uses")
+
+
+def cache_files(task: Task) -> dict[str, Path]:
+    """The LAL cache file of each detector, from where `data_files` come from; empty where nobody names any.  Raises `InputError`."""
+    found = _several(task, "cache files", "data.cache files", "a LAL cache file for {ifo}, which the analysis uses")
+    return {ifo: paths[0] for ifo, paths in found.items()}
 
 
 def channels(task: Task) -> dict[str, str]:
@@ -111,42 +115,48 @@ def data_format(files: Mapping[str, Sequence[Path]]) -> str:
 def psds(task: Task) -> dict[str, Path]:
     """The PSD file of each detector: the analysis' own ``psds``, else what it needs has made, else the event's.
 
-    Raises `InputError` that names every detector without one.
+    Raises `InputError` that names every detector without one, and who should have made it.
     """
     rate = task.get("likelihood.sample rate")
     own = _by_rate(task.own.get("psds"), rate)
-    made = {ifo: file.path for ifo, file in task.take("psds").items()}
     rest = _by_rate(task.document.get("psds"), rate)
-    found = {}
-    missing = []
-    for ifo in detectors(task):
-        chosen = own.get(ifo) or made.get(ifo) or rest.get(ifo)
-        if chosen is None:
-            missing.append(ifo)
-        else:
-            found[ifo] = existing(chosen, f"psds.{ifo}")
+    found, missing = _one_each(task, "psds", own, rest)
     if missing:
-        sources = ", ".join(other.name for other in task.needed) or "nothing"
         raise InputError(
             f"psds of {' and '.join(missing)}",
             sorted(found),
-            f"a PSD for every detector: give `psds`, or need an analysis that makes them (it needs {sources})",
+            f"a PSD for every detector: {makers.blame(task, 'psds')}, and no `psds` of the analysis or the event name one",
         )
     return found
 
 
 def calibration(task: Task) -> dict[str, Path]:
-    """Calibration envelopes from ``data.calibration``; empty where there is none or where it is switched off.
+    """The calibration envelope of each detector: own ``data.calibration``, else what is needed has found, else the event's.
 
-    Raises `InputError` where only some detectors have one.
+    Empty where there is none or where it is switched off.  Raises `InputError` where only some detectors have one.
     """
-    given = task.get("data.calibration") or {}
-    if task.get("likelihood.calibration.sample", True) is False or not any(ifo in given for ifo in detectors(task)):
+    if task.get("likelihood.calibration.sample", True) is False:
         return {}
-    missing = [ifo for ifo in detectors(task) if ifo not in given]
-    if missing:
-        raise InputError("data.calibration", sorted(given), f"an envelope for {' and '.join(missing)} too, or none at all")
-    return {ifo: existing(given[ifo], f"data.calibration.{ifo}") for ifo in detectors(task)}
+    own = _section(task.own, "data.calibration")
+    found, missing = _one_each(task, "calibration", own, task.get("data.calibration") or {})
+    if found and missing:
+        raise InputError(
+            "data.calibration",
+            sorted(found),
+            f"an envelope for {' and '.join(missing)} too, or none at all: {makers.blame(task, 'calibration')}",
+        )
+    return found
+
+
+def made(task: Task, asset: str) -> dict[str, Path]:
+    """An asset of what the analysis needs (``xml psds``, ``skymap``, ``reconstructions``, ...), by label; it must be as it was collected.
+
+    Raises `InputError` that says who should have made it where nobody has.
+    """
+    files = task.take(asset)
+    if not files:
+        raise InputError(asset, None, f"files that an analysis among `needs` has made: {makers.blame(task, asset)}")
+    return {label: makers.unchanged(task, asset, label) for label in files}
 
 
 def existing(name: object, place: str) -> Path:
@@ -163,6 +173,54 @@ def existing(name: object, place: str) -> Path:
     if empty or not path.is_file():
         raise InputError(place, name, "a file that is not empty")
     return path
+
+
+def _one_each(task: Task, asset: str, own: Mapping[str, Any], rest: Mapping[str, Any]) -> tuple[dict[str, Path], list[str]]:
+    """One file for each detector by the order own, made, event's; and the detectors without one."""
+    place = ASSETS[asset]
+    taken = task.take(asset)
+    found, missing = {}, []
+    for ifo in detectors(task):
+        if own.get(ifo):
+            found[ifo] = existing(own[ifo], f"{place}.{ifo}")
+        elif ifo in taken:
+            found[ifo] = existing(makers.unchanged(task, asset, ifo), f"{place}.{ifo}")
+        elif rest.get(ifo):
+            found[ifo] = existing(rest[ifo], f"{place}.{ifo}")
+        else:
+            missing.append(ifo)
+    return found, missing
+
+
+def _several(task: Task, asset: str, place: str, expected: str) -> dict[str, tuple[Path, ...]]:
+    """One or several files for each detector by the same order; empty where nobody names any."""
+    own, rest = _section(task.own, place), task.get(place) or {}
+    if not isinstance(rest, Mapping):
+        raise InputError(place, rest, "a mapping from detector to file or list of files")
+    taken = makers.by_detector(task.take(asset))
+    if not (own or taken or rest):
+        return {}
+    found = {}
+    for ifo in detectors(task):
+        if own.get(ifo):
+            names: Any = own[ifo]
+        elif ifo in taken:
+            names = [makers.unchanged(task, asset, label) for label in taken[ifo]]
+        else:
+            names = rest.get(ifo) or ()
+        names = [names] if isinstance(names, str | Path) else names
+        if not names:
+            given = f"; {makers.blame(task, asset)}" if taken else ""
+            raise InputError(f"{place}.{ifo}", rest.get(ifo), expected.format(ifo=ifo) + given)
+        found[ifo] = tuple(existing(name, f"{place}.{ifo}") for name in names)
+    return found
+
+
+def _section(document: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    here: Any = document
+    for part in path.split("."):
+        here = here.get(part) if isinstance(here, Mapping) else None
+    return here if isinstance(here, Mapping) else {}
 
 
 def _by_rate(given: Any, rate: Any) -> dict[str, Any]:
