@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from gwfollow.life.retraction import taken
 from gwfollow.life.site import NoWork, Site, assets_of, current_attempt, last_job, pipeline_for, scheduler_name, task_for
 from gwfollow.life.submit import Submitted, hand_over
 from gwfollow.pipelines.base import Assets, Pipeline, Task
+from gwfollow.results.keep import Kept, keep, offers, record
+from gwfollow.results.store import Store
 
 #: files above this many bytes are named in the GraceDB entry and not attached
 ATTACH_LIMIT = 5_000_000
@@ -92,8 +94,9 @@ def publish(site: Site, event: str, analysis: str) -> list[str]:
         raise PipelineError(f"{event}/{analysis}: its post-processing is not complete; is its job still running?")
     _guarded(site, event, analysis, pipeline, "after_processing")
     files: Mapping[str, Path] = _guarded(site, event, analysis, pipeline, "store_results")
+    kept = _kept(site, task, files)
     checksums = {name: sha256_of(path) for name, path in files.items()}
-    return site.ledger.run(lambda change: _announce(change, task, files, checksums), who=site.who)
+    return site.ledger.run(lambda change: _announce(change, task, files, checksums, kept), who=site.who)
 
 
 def as_xcom(assets: Assets) -> dict[str, dict[str, dict[str, str]]]:
@@ -143,7 +146,24 @@ def _record(change: Change, event: str, analysis: str, number: int, rows: list[_
         change.give_work(row.event)
 
 
-def _announce(change: Change, task: Task, files: Mapping[str, Path], checksums: Mapping[str, str]) -> list[str]:
+def _kept(site: Site, task: Task, files: Mapping[str, Path]) -> list[Kept]:
+    """The attempt's results in the store.  One that is missing or has changed since makes the analysis stuck; a full disk does not."""
+    with site.ledger.read() as session:
+        attempt = current_attempt(session, find_analysis(session, task.event, task.analysis))
+        wanted = offers(assets_of(session, attempt) if attempt else {}, files)
+    try:
+        return keep(Store(site.settings.results_folder), wanted)
+    except TransientError:
+        raise
+    except Exception as error:
+        reason = f"its results cannot be stored: {explain(error)}"
+        stick(site, task.event, task.analysis, reason)
+        raise PipelineError(f"{task.event}/{task.analysis}: {reason}") from error
+
+
+def _announce(
+    change: Change, task: Task, files: Mapping[str, Path], checksums: Mapping[str, str], kept: Sequence[Kept]
+) -> list[str]:
     row = change.analysis(task.event, task.analysis)
     if row.status in {"uploaded", "finalised"}:
         return []
@@ -166,6 +186,9 @@ def _announce(change: Change, task: Task, files: Mapping[str, Path], checksums: 
                 "gracedb", "log", {"graceid": row.event.graceid, "comment": comment, "tags": ["pe"]}, key=base, event=row.event
             )
             sent.append("comment")
+    attempt = current_attempt(change.session, row)
+    if attempt is not None:
+        record(change, attempt, kept)
     change.set_status(row, "uploaded", reason=None)
     return sent
 
