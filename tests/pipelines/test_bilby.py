@@ -10,9 +10,9 @@ import pytest
 from test_bilby_results import write_result
 
 from gwfollow.errors import InputError, PipelineError
-from gwfollow.pipelines import bilby as module
+from gwfollow.pipelines import builder
 from gwfollow.pipelines.base import Dag, Job, Task
-from gwfollow.pipelines.bilby import Bilby, check_dag, read_ini
+from gwfollow.pipelines.bilby import Bilby, read_ini
 from gwfollow.schedulers.base import JobState, JobStatus
 
 FAILED = JobStatus(JobState.COMPLETED, exit_code=1)
@@ -113,7 +113,7 @@ def test_a_dry_run_renders_and_runs_nothing(make_task: Any) -> None:
 def test_a_bad_document_is_refused_before_any_process_starts(
     make_task: Any, changes: dict[str, Any], place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.subprocess, "Popen", None)
+    monkeypatch.setattr(builder.subprocess, "Popen", None)
     with pytest.raises(InputError, match=place):
         Bilby(make_task(changes)).before_config()
 
@@ -211,25 +211,9 @@ def test_cleaning_keeps_results(make_task: Any) -> None:
     checkpoint = pipeline.run / "result" / "x_resume.pickle"
     checkpoint.parent.mkdir()
     checkpoint.write_text("state")
-    pipeline.clean()
-    assert result.is_file()
-    assert not checkpoint.exists()
-
-
-def test_a_dag_is_whole_or_refused(make_task: Any) -> None:
-    pipeline = Bilby(make_task())
-    dag = dag_of(pipeline)
-    folder = pipeline.task.folder
-    check_dag(dag, folder)
-    dag.write_text(dag.read_text() + "Parent a Child b\n")
-    with pytest.raises(PipelineError, match="does not have: b"):
-        check_dag(dag, folder)
-    (dag.parent / "a.submit").write_text("executable = /bin/tr")
-    with pytest.raises(PipelineError, match="node a"):
-        check_dag(dag, folder)
-    dag.write_text("")
-    with pytest.raises(PipelineError, match="has no jobs"):
-        check_dag(dag, folder)
+    named = list(pipeline.clean())
+    assert checkpoint in named
+    assert result not in named
 
 
 def test_a_configuration_is_read(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gwfollow.pipelines.base import Progress
 from gwfollow.pipelines.files import tail
+from gwfollow.pipelines.reasons import dagman_reason, last_error
 
 _PROGRESS = re.compile(r"(\d+)it \[")
 _VALUES = {
@@ -19,12 +20,6 @@ _VALUES = {
     "dlogz": re.compile(r"dlogz:\s*([\d.e+-]+|inf)>"),
     "target": re.compile(r"dlogz:\s*(?:[\d.e+-]+|inf)>\s*([\d.e+-]+)"),
 }
-#: bilby exits so after a checkpoint and its job is started again
-_CHECKPOINT = re.compile(r"SystemExit: 77|checkpoint and exit|Run interrupted by (?:signal|alarm)")
-_RAISED = re.compile(r"^(?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning)?: .+|^[\w-]+: error: .+")
-_SHADOW = re.compile(
-    r"Job was held|memory usage exceeded|Job disconnected|cannot allocate|MemoryError|No space left", re.IGNORECASE
-)
 
 
 def sampling_progress(text: str, nlive: float | None) -> Progress | None:
@@ -63,25 +58,4 @@ def why_failed(folder: Path, run: Path) -> str | None:
         said = last_error(tail(path, 200))
         if said:
             return f"{said} ({path.relative_to(folder)})"
-    return _dagman_reason(folder, run)
-
-
-def last_error(text: str) -> str | None:
-    """The last exception in a log, a normal checkpoint left out; None where there is none."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for line in reversed(lines):
-        if _CHECKPOINT.search(line):
-            continue
-        if _RAISED.match(line) and "Warning: " not in line:
-            return line
-    return None
-
-
-def _dagman_reason(folder: Path, run: Path) -> str | None:
-    for path in sorted(run.glob("submit/*.dagman.out")):
-        lines = tail(path, 400).splitlines()
-        for pattern in (_SHADOW, re.compile(r"ERROR: |Aborting DAG|failed with status|Node return val: [^0]")):
-            for line in reversed(lines):
-                if pattern.search(line):
-                    return f"DAGMan: {line.split(' ', 2)[-1].strip()} ({path.relative_to(folder)})"
-    return None
+    return dagman_reason(sorted(run.glob("submit/*.dagman.out")), folder)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from gwfollow.errors import PipelineError
+from gwfollow.errors import InputError, PipelineError
 
 #: what a builder may see of our environment: how to find programs and credential *files*; no password or key of Airflow's
 # fmt: off
@@ -34,6 +34,17 @@ def program(name: str) -> Path:
     if found is None:
         raise PipelineError(f"{name} is neither in {beside.parent} nor on PATH; install gwfollow[pe]")
     return Path(found)
+
+
+def environment_program(environment: object, name: str) -> Path:
+    """The program in ``bin`` of another Python or conda environment, named by its top folder.  Raises `InputError`."""
+    expected = f"the absolute path of an environment whose bin/ has {name}"
+    if not isinstance(environment, str) or not Path(environment).is_absolute():
+        raise InputError("environment", environment, expected)
+    path = Path(environment) / "bin" / name
+    if not path.is_file() or not os.access(path, os.X_OK):
+        raise InputError("environment", environment, expected)
+    return path
 
 
 def builder_environment(first: Path) -> dict[str, str]:

@@ -30,8 +30,8 @@ from gwfollow.errors import InputError, PipelineError
 from gwfollow.pipelines import bilby_results
 from gwfollow.pipelines.base import AssetFile, Assets, Job, JobStatus, NeededAnalysis, Pipeline
 from gwfollow.pipelines.bilby import read_ini
-from gwfollow.pipelines.bilby_logs import last_error
 from gwfollow.pipelines.files import builder_environment, program, tail, tails, write_text
+from gwfollow.pipelines.reasons import last_error
 
 JOB = "pesummary"
 QUICK_PARAMETERS = (
