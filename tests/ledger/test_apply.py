@@ -103,8 +103,8 @@ def test_each_blueprint_of_asimov_applies_or_is_refused_with_a_reason(ledger: Le
         assert expected in str(error.value)
         return
     blueprints = read_file(source).blueprints
-    assert verdicts(ledger.run(lambda change: apply(change, blueprints, event=event), who="test")) == expected
-    again = ledger.run(lambda change: apply(change, blueprints, event=event), who="test")
+    assert verdicts(ledger.run(lambda change: apply(change, blueprints, event=event, later=True), who="test")) == expected
+    again = ledger.run(lambda change: apply(change, blueprints, event=event, later=True), who="test")
     assert {entry.verdict for entry in again.entries} == {"unchanged"}
 
 
@@ -205,7 +205,7 @@ def test_an_analysis_that_waits_gives_no_work(ledger: Ledger) -> None:
 
 
 def test_what_another_analysis_was_waiting_for_gives_work_even_when_done(ledger: Ledger) -> None:
-    put(ledger, EVENT, BILBY)
+    put(ledger, EVENT, BILBY, later=True)
     assert put(ledger, PSD + "status: finished", event="GW1").work == ["GW1"]
 
 

@@ -23,9 +23,9 @@ def analysis(name: str, pipeline: str = "bilby", status: str = "ready", **docume
     return Blueprint("analysis", name, name, document, event="GW1", pipeline=pipeline, status=status)
 
 
-def apply_all(ledger: Ledger, *blueprints: Blueprint) -> None:
+def apply_all(ledger: Ledger, *blueprints: Blueprint, later: bool = True) -> None:
     with ledger.change(who="test") as change:
-        apply(change, blueprints)
+        apply(change, blueprints, later=later)
 
 
 def edges(ledger: Ledger, name: str) -> list[str | None]:

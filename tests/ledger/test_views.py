@@ -32,7 +32,7 @@ interferometers: [H1, L1]
 
 def fill(ledger: Ledger) -> None:
     with ledger.change(who="test") as change:
-        apply(change, read_text(TEXT, "f").blueprints)
+        apply(change, read_text(TEXT, "f").blueprints, later=True)
         change.event("GW3").active = False
 
 

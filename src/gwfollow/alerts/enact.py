@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from gwfollow.alerts.wanted import Wanted
 from gwfollow.ledger.apply import apply
 from gwfollow.ledger.blueprints import Blueprint
 from gwfollow.ledger.merge import deep_merge, project_document
-from gwfollow.ledger.needs import link
-from gwfollow.ledger.schema import Event, Journal, Outbox
+from gwfollow.ledger.needs import link, relink_projects
+from gwfollow.ledger.schema import Analysis, Event, Journal, Need, Outbox
 from gwfollow.ledger.store import INSIDE, Change, is_test
 from gwfollow.life.changes import document_checksums, outdate
 from gwfollow.life.plan import choose, rows_of
@@ -92,7 +92,9 @@ class _Enactment:
         session = self.change.session
         session.flush()
         if changed or fresh or gone:
-            link(self.event, project_document(session))
+            project = project_document(session)
+            link(self.event, project)
+            relink_projects(session, project, {self.event.name: self.event})
             session.flush()
         self._ask_for_runs(fresh)
         self._notices()
@@ -202,7 +204,8 @@ class _Enactment:
             return set()
         self.change.session.flush()
         blueprints = [replace(blueprint, event=self.event.name) for _, blueprint in new.values()]
-        apply(self.change, blueprints, event=self.event.name, work=False)
+        # rules apply their templates one after another: what one of them needs may come with another
+        apply(self.change, blueprints, event=self.event.name, work=False, later=True)
         for row in self.event.analyses:
             if row.name in new:
                 row.origin = POLICY + new[row.name][0]
@@ -217,6 +220,8 @@ class _Enactment:
             for row in rows
             if row.origin.startswith(POLICY) and row.name not in wanted and not row.attempt and row.name not in self.touched
         }
+        for name in self._needed_by_the_project(gone):
+            del gone[name]
         while (
             needed := {need.needed.name for row in rows if row.name not in gone for need in row.needs if need.needed is not None}
             & gone.keys()
@@ -232,6 +237,15 @@ class _Enactment:
         if gone:
             self.done.did.append(f"analyses withdrawn: {', '.join(gone)}")
         return bool(gone)
+
+    def _needed_by_the_project(self, rows: Mapping[str, Analysis]) -> list[str]:
+        """Names of those that an analysis over several events looks at."""
+        if not rows:
+            return []
+        ids = {row.id: name for name, row in rows.items()}
+        query = select(Need.needed_id).join(Analysis, Need.analysis_id == Analysis.id)
+        query = query.where(Need.needed_id.in_(ids), Analysis.event_id != self.event.id).distinct()
+        return [ids[found] for found in self.change.session.scalars(query) if found in ids]
 
     # ---- what follows --------------------------------------------------------------------------------------------------
     def _ask_for_runs(self, fresh: set[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -13,12 +13,13 @@ from sqlalchemy.orm import selectinload
 from gwfollow.errors import InputError, NotFound
 from gwfollow.ledger.blueprints import Blueprint
 from gwfollow.ledger.merge import PROJECT, deep_merge
-from gwfollow.ledger.needs import link
+from gwfollow.ledger.needs import link, refuse_impossible, relink_projects, unmet
 from gwfollow.ledger.schema import Analysis, Configuration, Event
 from gwfollow.ledger.states import STARTABLE
 from gwfollow.ledger.store import Change
 from gwfollow.ledger.suggest import nearly
 
+_ANALYSES = frozenset({"analysis", "projectanalysis"})
 #: events in one query: SQLite binds at most 32766 values
 _CHUNK = 500
 
@@ -41,7 +42,13 @@ class Report:
 
 
 def apply(
-    change: Change, blueprints: Sequence[Blueprint], *, event: str | None = None, update: bool = False, work: bool = True
+    change: Change,
+    blueprints: Sequence[Blueprint],
+    *,
+    event: str | None = None,
+    update: bool = False,
+    work: bool = True,
+    later: bool = False,
 ) -> Report:
     """Apply all of `blueprints` in the order given, inside the transaction of `change`.
 
@@ -50,6 +57,8 @@ def apply(
     event : of analyses that name none; else the event document before them
     update : merge into what is there; else a name that exists with another content is refused
     work : ask for runs of the events that have work by it, and look which pipelines are not installed; False leaves both to the caller
+    later : what an analysis needs, and the subjects of a project analysis, may be applied after it; else a need that nothing can meet
+        is refused
 
     The status in a blueprint is that of a new analysis: `gwfollow set` changes it later.
 
@@ -58,7 +67,7 @@ def apply(
     InputError : and nothing must be stored
     NotFound : an analysis for an event that is neither in the ledger nor in the blueprints
     """
-    return _Application(change, update, work).run(_with_events(blueprints, event))
+    return _Application(change, update, work, later).run(_with_events(blueprints, event))
 
 
 def _with_events(blueprints: Iterable[Blueprint], default: str | None) -> list[tuple[Blueprint, str | None]]:
@@ -68,7 +77,16 @@ def _with_events(blueprints: Iterable[Blueprint], default: str | None) -> list[t
     for blueprint in blueprints:
         if blueprint.kind == "event":
             latest = blueprint.name
-        name = {"event": blueprint.name, "analysis": blueprint.event or default or latest}.get(blueprint.kind)
+        name = {
+            "event": blueprint.name,
+            "analysis": blueprint.event or default or latest,
+            "projectanalysis": PROJECT,
+        }.get(blueprint.kind)
+        if PROJECT == name and blueprint.kind != "projectanalysis":
+            place = f"{blueprint.place}, {'name' if blueprint.kind == 'event' else 'event'}"
+            raise InputError(
+                place, PROJECT, "another name: analyses that span events stand under this one (kind: projectanalysis)"
+            )
         if blueprint.kind == "analysis" and name is None:
             raise InputError(
                 f"{blueprint.place}, event", None, "an event: in the document, in a document before it, or as -e EVENT"
@@ -78,14 +96,16 @@ def _with_events(blueprints: Iterable[Blueprint], default: str | None) -> list[t
 
 
 class _Application:
-    def __init__(self, change: Change, update: bool, work: bool) -> None:
-        self.change, self.update, self.work = change, update, work
+    def __init__(self, change: Change, update: bool, work: bool, later: bool) -> None:
+        self.change, self.update, self.work, self.later = change, update, work, later
         self.report = Report()
         self.configuration = change.session.get(Configuration, PROJECT)
         self.events: dict[str, Event] = {}
         self.analyses: dict[tuple[str, str], Analysis] = {}
         #: event -> names of its analyses that are new or changed
         self.touched: dict[str, set[str]] = {}
+        #: of those whose own document is new or changed: where it stands, for messages
+        self.places: dict[tuple[str, str], str] = {}
 
     def run(self, blueprints: Sequence[tuple[Blueprint, str | None]]) -> Report:
         session = self.change.session
@@ -94,9 +114,11 @@ class _Application:
             for blueprint, event in blueprints:
                 if event is None:
                     self._configuration(blueprint)
-                elif blueprint.kind == "event":
+                elif blueprint.kind not in _ANALYSES:
                     self._event(blueprint)
                 else:
+                    if blueprint.kind == "projectanalysis":
+                        self._project_row(blueprint)
                     self._analysis(blueprint, event)
             self._link()
             if self.work:
@@ -156,11 +178,23 @@ class _Application:
             self.touched.setdefault(event.name, set()).update(row.name for row in event.analyses)
         self._note("event", event.name, "changed" if keys else "unchanged", keys)
 
+    def _project_row(self, blueprint: Blueprint) -> None:
+        """The row that stands for the project, made with its first analysis."""
+        row = self.events.get(PROJECT)
+        if row is None:
+            self.events[PROJECT] = row = Event(name=PROJECT, kind=PROJECT, document={}, analyses=[], revision=0)
+            self.change.session.add(row)
+            self.change.journal("event added", event=PROJECT, kind=PROJECT)
+        elif row.kind != PROJECT:
+            raise InputError(f"{blueprint.place}: an event of the ledger has the name {PROJECT!r}, which the project needs")
+
     def _analysis(self, blueprint: Blueprint, event_name: str) -> None:
         event = self.events.get(event_name)
         if event is None:
             names = self.change.session.scalars(select(Event.name)).all()
             raise NotFound(f"{blueprint.place}: no event {event_name!r}{nearly(event_name, names)}")
+        if blueprint.subjects:
+            blueprint = replace(blueprint, document={**blueprint.document, "subjects": list(blueprint.subjects)})
         row = self.analyses.get((event_name, blueprint.name))
         full_name = f"{event_name}/{blueprint.name}"
         if row is None:
@@ -176,14 +210,18 @@ class _Application:
             )
             self.change.session.add(row)
             self.change.journal("analysis added", event=event_name, analysis=row.name, status=row.status, pipeline=row.pipeline)
-            self.touched.setdefault(event_name, set()).add(row.name)
-            self._note("analysis", full_name, "added")
+            self._touch(row, blueprint)
+            self._note(blueprint.kind, full_name, "added")
             return
         keys = self._change_analysis(row, blueprint)
         if keys:
             self.change.journal("analysis changed", event=event_name, analysis=row.name, keys=list(keys))
-            self.touched.setdefault(event_name, set()).add(row.name)
-        self._note("analysis", full_name, "changed" if keys else "unchanged", keys)
+            self._touch(row, blueprint)
+        self._note(blueprint.kind, full_name, "changed" if keys else "unchanged", keys)
+
+    def _touch(self, row: Analysis, blueprint: Blueprint) -> None:
+        self.touched.setdefault(row.event.name, set()).add(row.name)
+        self.places[row.event.name, row.name] = blueprint.place
 
     def _change_analysis(self, row: Analysis, blueprint: Blueprint) -> tuple[str, ...]:
         old = {"pipeline": row.pipeline, "comment": row.comment, **row.document}
@@ -209,19 +247,43 @@ class _Application:
     def _link(self) -> None:
         project = self.configuration.document if self.configuration is not None else {}
         for name, touched in self.touched.items():
-            touched |= link(self.events[name], project)
+            if name != PROJECT:
+                touched |= link(self.events[name], project)
+        # also where an event is only new: the project's analyses may have waited for it
+        relinked = relink_projects(self.change.session, project, self.events, row=self.events.get(PROJECT))
+        if relinked or PROJECT in self.touched:
+            self._load_project()
+            self.touched.setdefault(PROJECT, set()).update(relinked)
+        for (event, name), place in self.places.items():
+            row = self.analyses[event, name]
+            if row.needs or row.document.get("subjects"):
+                self.report.warnings += refuse_impossible(
+                    self.change.session, row, place, project, later=self.later, known=self.events
+                )
+
+    def _load_project(self) -> None:
+        """Analyses of the project that wait for what has been applied, where no document is about them."""
+        if PROJECT not in self.events:
+            self._load([PROJECT])
 
     def _give_work(self) -> None:
         self.change.session.flush()  # new events have their ids now
         for name, touched in self.touched.items():
             event = self.events[name]
-            if not any(self.analyses[name, row].status in STARTABLE for row in touched):
+            if not any(self._has_work(name, row) for row in touched):
                 continue
             if not event.active:
                 event.active = True
                 self.change.journal("active again: it has been given work", event=name)
             self.change.give_work(event)
             self.report.work.append(name)
+
+    def _has_work(self, event: str, name: str) -> bool:
+        row = self.analyses[event, name]
+        if row.status not in STARTABLE:
+            return False
+        # an analysis of the project whose edges alone have changed: only where that was the last it waited for
+        return event != PROJECT or (event, name) in self.places or not unmet(self.change.session, row)
 
     def _warn_of_pipelines(self) -> None:
         installed = {point.name.lower() for point in entry_points(group="gwfollow.pipelines")}

@@ -9,6 +9,7 @@ evaluation  who counts and who is done at this moment: the one truth behind `unm
 from gwfollow.ledger.needs.edges import affected_projects, link, relink_projects
 from gwfollow.ledger.needs.evaluation import Evaluation, Group, Member, evaluate, unmet, unmet_in_event
 from gwfollow.ledger.needs.grammar import parse_needs, parse_settings
+from gwfollow.ledger.needs.impossible import refuse_impossible
 
 __all__ = [
     "Evaluation",
@@ -19,6 +20,7 @@ __all__ = [
     "link",
     "parse_needs",
     "parse_settings",
+    "refuse_impossible",
     "relink_projects",
     "unmet",
     "unmet_in_event",

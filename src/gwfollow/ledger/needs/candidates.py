@@ -52,6 +52,8 @@ class Candidate:
         if self._document is None:
             self._document = self._make()
         here: Any = self._document
+        if path[0] == "labels":  # a label may have dots in its name
+            path = ("labels", ".".join(path[1:]))
         for step in path:
             here = here.get(step) if isinstance(here, Mapping) else None
         values = here if isinstance(here, list) else [here]
