@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from gwfollow.errors import IllegalTransition, InputError, NotFound
 from gwfollow.ledger.schema import Outbox
-from gwfollow.ledger.states import TRANSITIONS
+from gwfollow.ledger.states import ALIASES, TRANSITIONS
 from gwfollow.ledger.store import Ledger, find_analysis, find_event
 
 Run = Callable[..., str]
@@ -33,8 +33,8 @@ def revision(ledger: Ledger) -> int:
         ("wait", "Ready", True),
         ("uploaded", "restart", True),
         ("running", "stop", True),
-        ("stuck", "running", True),
         ("stuck", "manual", False),
+        ("wait", "start", True),
         ("manual", "finished", True),
         ("manual", "uploaded", True),
         ("ready", "cancelled", False),
@@ -45,11 +45,11 @@ def test_a_person_may_ask_for_it_and_work_is_given_where_there_is_some(
     gwfollow: Run, ledger: Ledger, old: str, word: str, gives_work: bool
 ) -> None:
     put(ledger, old)
-    before = revision(ledger)
-    assert gwfollow("set", "GW1/psd", word, "--why", "because") == f"GW1/psd: {old} -> {word.lower()}\n"
+    before, new = revision(ledger), ALIASES.get(word, word.lower())
+    assert gwfollow("set", "GW1/psd", word, "--why", "because") == f"GW1/psd: {old} -> {new}\n"
     with ledger.read() as session:
         row = find_analysis(session, "GW1", "psd")
-        assert (row.status, row.reason) == (word.lower(), "because")
+        assert (row.status, row.reason) == (new, "because")
         runs = session.scalars(select(Outbox.payload).order_by(Outbox.id)).all()
     assert revision(ledger) == before + gives_work == len(runs)
 
@@ -65,10 +65,27 @@ def test_words_that_are_for_those_who_know_are_refused(gwfollow: Run, ledger: Le
         assert find_analysis(session, "GW1", "psd").status == "ready"
 
 
-def test_running_is_for_stuck_ones_only(gwfollow: Run, ledger: Ledger) -> None:
-    put(ledger, "restart")
-    with pytest.raises(InputError, match="'running' is set by hand only after stuck; it is 'restart'"):
+def test_running_names_the_verb_that_does_it(gwfollow: Run, ledger: Ledger) -> None:
+    put(ledger, "stuck")
+    with pytest.raises(InputError, match="'gwfollow resurrect' sends a stuck analysis on"):
         gwfollow("set", "GW1/psd", "running")
+
+
+def test_several_are_set_together_or_none_is(gwfollow: Run, ledger: Ledger) -> None:
+    assert gwfollow("set", "GW1/psd", "GW1/bilby", "wait") == "GW1/psd: ready -> wait\nGW1/bilby: ready -> wait\n"
+    put(ledger, "running")
+    with pytest.raises(IllegalTransition, match="GW1/psd: status 'running' may not become 'ready'"):
+        gwfollow("set", "GW1/bilby", "GW1/psd", "ready")
+    with ledger.read() as session:
+        assert find_analysis(session, "GW1", "bilby").status == "wait"
+
+
+def test_resurrect_is_for_stuck_analyses_that_had_a_job(gwfollow: Run, ledger: Ledger) -> None:
+    with pytest.raises(IllegalTransition, match="status 'ready' may not become 'running"):
+        gwfollow("resurrect", "GW1/psd")
+    put(ledger, "stuck")
+    with pytest.raises(InputError, match="no job of it is there to be resurrected; 'restart' asks for a fresh attempt"):
+        gwfollow("resurrect", "GW1/psd")
 
 
 def test_an_illegal_change_names_both_statuses(gwfollow: Run, ledger: Ledger) -> None:

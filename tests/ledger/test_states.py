@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from gwfollow.errors import IllegalTransition, InputError
-from gwfollow.ledger.states import FINAL, IN_HAND, SATISFIES, STARTABLE, STATUSES, TRANSITIONS, check_status, check_transition
+from gwfollow.ledger.states import (
+    ALIASES,
+    FINAL,
+    IN_HAND,
+    SATISFIES,
+    STARTABLE,
+    STATUSES,
+    TRANSITIONS,
+    check_status,
+    check_transition,
+)
 
 
 @pytest.mark.parametrize("old", STATUSES)
@@ -32,6 +42,15 @@ def test_what_is_done_does_not_start_by_itself() -> None:
 @pytest.mark.parametrize("word", ["Ready", " READY ", "ready"])
 def test_a_status_is_read_without_regard_to_case(word: str) -> None:
     assert check_status(word, "here") == "ready"
+
+
+def test_words_of_asimov_and_olivaw_are_read_where_somebody_is_told() -> None:
+    told: list[str] = []
+    assert {word: check_status(word.title(), "here", told.append) for word in ALIASES} == ALIASES
+    assert told[0] == "here: 'Start' is read as 'ready', which is its name here"
+    assert set(ALIASES.values()) <= set(STATUSES)
+    with pytest.raises(InputError):
+        check_status("start", "here")
 
 
 @pytest.mark.parametrize("word", ["done", "", None, 3, "review"])

@@ -15,6 +15,8 @@ manual      run by hand, not touched;        cancelled: will not be run
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gwfollow.errors import IllegalTransition, InputError
 
 TRANSITIONS: dict[str, frozenset[str]] = {
@@ -34,6 +36,17 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 STATUSES = tuple(TRANSITIONS)
+#: words of asimov and olivaw for what has another name here
+ALIASES = {
+    "start": "ready",
+    "blocked": "wait",
+    "unready": "wait",
+    "complete": "finished",
+    "uploading": "processing",
+    "manualupload": "manual",
+    "finalized": "finalised",
+    "canceled": "cancelled",
+}
 #: what a run of the event's DAG has work for, when the needs are met
 STARTABLE = frozenset({"ready", "restart"})
 #: a run works on these too: a job to wait for, results to process or publish, a job to remove
@@ -44,9 +57,15 @@ SATISFIES = frozenset({"finished", "processing", "uploaded", "finalised"})
 FINAL = frozenset({"uploaded", "finalised", "stopped", "cancelled"})
 
 
-def check_status(word: object, place: str) -> str:
-    """The status as the table spells it (``Ready`` -> ``ready``); `InputError` for any other word."""
+def check_status(word: object, place: str, warn: Callable[[str], None] | None = None) -> str:
+    """The status as the table spells it (``Ready`` -> ``ready``); `InputError` for any other word.
+
+    With `warn` the words of `ALIASES` are read too, and it is told what they were taken for.
+    """
     status = word.strip().lower() if isinstance(word, str) else word
+    if warn is not None and isinstance(status, str) and status in ALIASES:
+        warn(f"{place}: {word!r} is read as {ALIASES[status]!r}, which is its name here")
+        return ALIASES[status]
     if not isinstance(status, str) or status not in TRANSITIONS:
         raise InputError(place, word, "one of " + ", ".join(STATUSES))
     return status

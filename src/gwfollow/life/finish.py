@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete
+from sqlalchemy.orm import Session
 
 from gwfollow.errors import PipelineError, TransientError
-from gwfollow.ledger.schema import Asset, now
+from gwfollow.ledger.reviews import withheld
+from gwfollow.ledger.schema import Analysis, Asset, now
 from gwfollow.ledger.states import SATISFIES
+from gwfollow.ledger.steering import sent_on
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life.build import explain, stick
 from gwfollow.life.changes import outdate_dependants
@@ -73,22 +76,33 @@ def process(site: Site, event: str, analysis: str) -> Submitted | None:
         raise NoWork(f"{event}/{analysis} is {status}")
     pipeline = pipeline_for(task)
     with site.ledger.read() as session:
-        job = last_job(current_attempt(session, find_analysis(session, event, analysis)), "post")
-    if job is not None and job.state == "ended":
+        row = find_analysis(session, event, analysis)
+        job, again = last_job(current_attempt(session, row), "post"), sent_on(row)
+    if job is not None and job.state == "ended" and not again:
         return None
+    number = 0 if job is None else job.number + (job.state == "ended")
     work = _guarded(site, event, analysis, pipeline, "after_completion")
     if work is None:
         return None
-    return hand_over(site, event, analysis, work, scheduler=scheduler_name(task), attempt=task.attempt, number=0, purpose="post")
+    where = scheduler_name(task)
+    return hand_over(site, event, analysis, work, scheduler=where, attempt=task.attempt, number=number, purpose="post")
 
 
 def publish(site: Site, event: str, analysis: str) -> list[str]:
-    """Ensure that the analysis' end is announced (messages in the outbox) and make it *uploaded*; returns what was published."""
+    """Ensure that the analysis' end is announced (messages in the outbox) and make it *uploaded*; returns what was published.
+
+    Raises
+    ------
+    NoWork : nothing is finished, it waits for a person's approval, or was rejected
+    PipelineError : the pipeline refused; the analysis is stuck with the reason
+    """
     task, status = _task(site, event, analysis, goes_out=True)
     if status in {"uploaded", "finalised"}:
         return []
     if status not in {"finished", "processing"}:
         raise NoWork(f"{event}/{analysis} is {status}")
+    with site.ledger.read() as session:
+        _leave_to_publish(session, find_analysis(session, event, analysis))
     pipeline = pipeline_for(task)
     if status == "processing" and not _guarded(site, event, analysis, pipeline, "detect_completion_processing"):
         raise PipelineError(f"{event}/{analysis}: its post-processing is not complete; is its job still running?")
@@ -97,6 +111,11 @@ def publish(site: Site, event: str, analysis: str) -> list[str]:
     kept = _kept(site, task, files)
     checksums = {name: sha256_of(path) for name, path in files.items()}
     return site.ledger.run(lambda change: _announce(change, task, files, checksums, kept), who=site.who)
+
+
+def _leave_to_publish(session: Session, row: Analysis) -> None:
+    if (why_not := withheld(session, row)) is not None:
+        raise NoWork(f"{row.event.name}/{row.name} is not published: it {why_not}")
 
 
 def as_xcom(assets: Assets) -> dict[str, dict[str, dict[str, str]]]:
@@ -169,6 +188,7 @@ def _announce(
         return []
     if row.status not in {"finished", "processing"} or row.attempt != task.attempt or taken(row) is not None:
         raise NoWork(f"{task.event}/{task.analysis} is {row.status} at attempt {row.attempt}")
+    _leave_to_publish(change.session, row)
     sent = []
     if row.event.graceid:
         base = f"gracedb:{task.event}/{task.analysis}/{task.attempt}"

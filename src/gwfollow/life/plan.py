@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
 from gwfollow.ledger.needs import unmet
+from gwfollow.ledger.reviews import rejected_ids
 from gwfollow.ledger.schema import Analysis, Event, Need
 from gwfollow.ledger.states import IN_HAND, SATISFIES, STARTABLE
 from gwfollow.ledger.store import find_event
 from gwfollow.life.retraction import taken
 from gwfollow.life.site import Site
+
+_RESULTS = frozenset({"finished", "processing"})
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def plan(site: Site, event: str, *, everything: bool = False) -> Plan:
     """
     with site.ledger.read() as session:
         found = find_event(session, event)
-        rows = rows_of(found)
+        rows = rows_of(found, withheld=rejected_ids(session, found))
         choice = choose(rows, everything=everything)
         sentences = {
             a.name: "; ".join(unmet(session, a)) for a in found.analyses if a.status in STARTABLE and a.name not in choice
@@ -81,18 +84,21 @@ def has_work(site: Site, event: str) -> bool:
     return bool(found.work or found.stop)
 
 
-def rows_of(event: Event) -> dict[str, _Row]:
-    """What `choose` looks at."""
+def rows_of(event: Event, *, withheld: Collection[int] = ()) -> dict[str, _Row]:
+    """What `choose` looks at; `withheld` are the ids of analyses that will not be published."""
     names = {a.id: a.name for a in event.analyses}
     return {
-        a.name: _Row(a.name, _status(a), tuple(names.get(n.needed_id) if n.needed_id else None for n in a.needs if not _idle(n)))
+        a.name: _Row(
+            a.name, _status(a, withheld), tuple(names.get(n.needed_id) if n.needed_id else None for n in a.needs if not _idle(n))
+        )
         for a in event.analyses
     }
 
 
-def _status(row: Analysis) -> str:
-    """Results of an event that was retracted meanwhile stay where they are: they meet needs, and are no work."""
-    return "uploaded" if row.status == "finished" and taken(row) is not None else row.status
+def _status(row: Analysis, withheld: Collection[int]) -> str:
+    """Results that were rejected, or whose event was retracted meanwhile, stay where they are: they meet needs, and are no work."""
+    stays = (row.status == "finished" and taken(row) is not None) or (row.status in _RESULTS and row.id in withheld)
+    return "uploaded" if stays else row.status
 
 
 def _idle(need: Need) -> bool:

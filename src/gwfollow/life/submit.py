@@ -18,6 +18,7 @@ from sqlalchemy import select
 from gwfollow.errors import PipelineError, SubmitRefused, TransientError
 from gwfollow.ledger.schema import Analysis, Attempt, Job, now
 from gwfollow.ledger.states import STARTABLE
+from gwfollow.ledger.steering import begun
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life.build import explain, stick
 from gwfollow.life.retraction import taken
@@ -133,6 +134,7 @@ def _record(change: Change, event: str, analysis: str, key: str, submission: Sub
             change.set_status(row, "running")
         else:
             change.set_status(row, "processing")
+        begun(row)
         verb = "adopted" if submission.adopted else "submitted"
         change.journal(f"job {job.job_id} {verb}", event=event, analysis=analysis, key=key, scheduler=job.scheduler)
     return Submitted(job.key, job.scheduler, job.job_id, job.adopted)

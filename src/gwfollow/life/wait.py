@@ -14,6 +14,7 @@ from sqlalchemy import select
 from gwfollow.errors import PipelineError, SchedulerSilent, TransientError
 from gwfollow.ledger.schema import Job, now
 from gwfollow.ledger.states import SATISFIES
+from gwfollow.ledger.steering import begun, sent_on
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life.build import explain, stick
 from gwfollow.life.site import NoWork, Site, current_attempt, last_job, pipeline_for, task_for
@@ -43,6 +44,7 @@ class _InHand:
     scheduler: str
     number: int
     status: str
+    sent_on: bool = False  # a person asked for one more try
 
 
 def settle(
@@ -74,12 +76,17 @@ def settle(
             scheduler.start(found.job_id)
     except SchedulerSilent as error:
         return Outcome(Verdict.WAIT, found.scheduler, found.job_id, f"{found.scheduler} is silent: {error}")
+    by_person |= found.sent_on
     if status.state is JobState.STAGED:
         return Outcome(Verdict.WAIT, found.scheduler, found.job_id, "started")
+    if status.state is JobState.HELD and found.sent_on:
+        scheduler.release(found.job_id)
+        _goes_on(site, event, analysis, purpose, found)
+        return Outcome(Verdict.WAIT, found.scheduler, found.job_id, "released")
     if status.state is JobState.HELD:
         raise _stuck(site, event, analysis, f"job {found.job_id} is held: {status.reason or 'no reason given'}")
     if status.state in (JobState.IDLE, JobState.RUNNING):
-        _unstick(site, event, analysis, purpose, found)
+        _goes_on(site, event, analysis, purpose, found)
         return Outcome(Verdict.WAIT, found.scheduler, found.job_id, status.describe())
     return _after_the_end(site, event, analysis, found, status, purpose, by_person, sure)
 
@@ -139,7 +146,7 @@ def _in_hand(site: Site, event: str, analysis: str, purpose: str) -> _InHand | O
         if attempt is None or job is None or job.job_id is None:
             raise NoWork(f"{event}/{analysis} has no job")
         task = task_for(session, row, attempt, site.settings)
-        return _InHand(task, job.job_id, job.key, job.scheduler, job.number, row.status)
+        return _InHand(task, job.job_id, job.key, job.scheduler, job.number, row.status, sent_on(row))
 
 
 def _after_the_end(
@@ -158,7 +165,7 @@ def _after_the_end(
         raise _stuck(site, event, analysis, explain(error)) from error
     if complete:
         site.ledger.run(lambda change: _ended(change, found.key, status), who=site.who)
-        _unstick(site, event, analysis, purpose, found)
+        _goes_on(site, event, analysis, purpose, found)
         return Outcome(Verdict.DONE, found.scheduler, found.job_id, status.describe())
     if status.state is JobState.UNKNOWN:
         if not sure:
@@ -202,15 +209,16 @@ def _stuck(site: Site, event: str, analysis: str, reason: str) -> PipelineError:
     return PipelineError(f"{event}/{analysis} is stuck: {reason}")
 
 
-def _unstick(site: Site, event: str, analysis: str, purpose: str, found: _InHand) -> None:
-    """A job that goes on, or has gone on to its end, after a person released it; nothing is written where it was not stuck."""
-    if found.status != "stuck":
+def _goes_on(site: Site, event: str, analysis: str, purpose: str, found: _InHand) -> None:
+    """A job that goes on, or has gone on to its end, after a person's word; nothing is written where there was none."""
+    if found.status != "stuck" and not found.sent_on:
         return
 
     def action(change: Change) -> None:
         row = change.analysis(event, analysis)
         if row.status == "stuck":
             change.set_status(row, "running" if purpose == "main" else "processing", reason=None)
+        begun(row)
 
     site.ledger.run(action, who=site.who)
 

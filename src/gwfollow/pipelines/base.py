@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -200,8 +200,12 @@ class Pipeline(ABC):
     def eject_job(self) -> None:
         """Called after gwfollow has removed the job from its scheduler."""
 
-    def clean(self) -> None:
-        """Delete what can be made again (checkpoints, caches) from the attempt's folder."""
+    def clean(self) -> Iterable[Path]:
+        """What can be made again (checkpoints, caches) and may be deleted from the attempt's folder: files, and folders with all in them.
+
+        Says only *what*: gwfollow deletes it, and never a recorded asset.
+        """
+        return ()
 
     @classmethod
     def read_ini(cls, path: Path) -> dict[str, Any]:
