@@ -62,8 +62,10 @@ class Store:
         return self.folder / "sha256" / sha256[:2] / sha256
 
     # ---- in ------------------------------------------------------------------------------------------------------------
-    def put(self, source: Path, without: Collection[Path] = ()) -> Stored:
+    def put(self, source: Path, without: Collection[Path] = (), *, anew: bool = False) -> Stored:
         """Ensure that a file, or a folder as a tar (but for the files `without`), is in the store.
+
+        `anew` writes it also where the store has a file of that name and size, which may have been altered.
 
         Raises
         ------
@@ -74,7 +76,7 @@ class Store:
             return self._put(lambda stream: write_tar(source, stream, without))
         if not source.is_file():
             raise InputError(str(source), "nothing, or no ordinary file", "a file or a folder to store")
-        known = self._known(source)
+        known = None if anew else self._known(source)
         return known or self._put(lambda stream: _copy(source, stream))
 
     def _known(self, source: Path) -> Stored | None:

@@ -14,8 +14,10 @@ def read(path: Path) -> tuple[str, list[Run]]:
     table = Spill()
     try:
         with path.open("rb") as stream:
-            names = stream.readline(_LONGEST_LINE).decode("ascii").lstrip("# \t").split()
-            if not 0 < len(names) <= MOST_COLUMNS or not all(name[0].isalpha() or name[0] == "_" for name in names):
+            names = stream.readline(_LONGEST_LINE).decode("ascii", errors="replace").lstrip("# \t").split()
+            if not 0 < len(names) <= MOST_COLUMNS or not all(
+                name.isascii() and (name[0].isalpha() or name[0] == "_") for name in names
+            ):
                 raise Unreadable(f"{path} is neither HDF5 nor JSON, nor text that begins with names of parameters")
             number = 1
             while line := stream.readline(_LONGEST_LINE):
@@ -31,7 +33,7 @@ def read(path: Path) -> tuple[str, list[Run]]:
         table.names = names
         run = Run(path.stem)
         fill(run, table)
-    except (UnicodeDecodeError, ValueError) as error:
+    except ValueError as error:
         raise Unreadable(f"{path} cannot be read as a table of numbers: {error}") from error
     finally:
         table.close()
