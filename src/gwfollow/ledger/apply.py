@@ -12,12 +12,14 @@ from sqlalchemy.orm import selectinload
 
 from gwfollow.errors import InputError, NotFound
 from gwfollow.ledger.blueprints import Blueprint
-from gwfollow.ledger.merge import PROJECT, deep_merge
+from gwfollow.ledger.merge import PROJECT, deep_merge, project_document
 from gwfollow.ledger.needs import link, refuse_impossible, relink_projects, unmet
 from gwfollow.ledger.schema import Analysis, Configuration, Event
+from gwfollow.ledger.stages import brings_combined, combined, with_stages
 from gwfollow.ledger.states import STARTABLE
 from gwfollow.ledger.store import Change
 from gwfollow.ledger.suggest import nearly
+from gwfollow.ledger.wishes import fulfil
 
 _ANALYSES = frozenset({"analysis", "projectanalysis"})
 #: events in one query: SQLite binds at most 32766 values
@@ -60,14 +62,15 @@ def apply(
     later : what an analysis needs, and the subjects of a project analysis, may be applied after it; else a need that nothing can meet
         is refused
 
-    The status in a blueprint is that of a new analysis: `gwfollow set` changes it later.
+    The status in a blueprint is that of a new analysis; with `update` a document that says another one than before asks for it.
 
     Raises
     ------
     InputError : and nothing must be stored
     NotFound : an analysis for an event that is neither in the ledger nor in the blueprints
     """
-    return _Application(change, update, work, later).run(_with_events(blueprints, event))
+    found = with_stages(_with_events(blueprints, event), project_document(change.session))
+    return _Application(change, update, work, later).run(found)
 
 
 def _with_events(blueprints: Iterable[Blueprint], default: str | None) -> list[tuple[Blueprint, str | None]]:
@@ -82,7 +85,7 @@ def _with_events(blueprints: Iterable[Blueprint], default: str | None) -> list[t
             "analysis": blueprint.event or default or latest,
             "projectanalysis": PROJECT,
         }.get(blueprint.kind)
-        if PROJECT == name and blueprint.kind != "projectanalysis":
+        if name == PROJECT and blueprint.kind != "projectanalysis":
             place = f"{blueprint.place}, {'name' if blueprint.kind == 'event' else 'event'}"
             raise InputError(
                 place, PROJECT, "another name: analyses that span events stand under this one (kind: projectanalysis)"
@@ -106,6 +109,8 @@ class _Application:
         self.touched: dict[str, set[str]] = {}
         #: of those whose own document is new or changed: where it stands, for messages
         self.places: dict[tuple[str, str], str] = {}
+        #: documents that ask for a status or bring verdicts, and whether they made their row
+        self.wishes: list[tuple[Analysis, Blueprint, bool]] = []
 
     def run(self, blueprints: Sequence[tuple[Blueprint, str | None]]) -> Report:
         session = self.change.session
@@ -120,9 +125,11 @@ class _Application:
                     if blueprint.kind == "projectanalysis":
                         self._project_row(blueprint)
                     self._analysis(blueprint, event)
+            self._combine(brings_combined(blueprint for blueprint, _ in blueprints))
             self._link()
             if self.work:
                 self._give_work()
+                self._fulfil()
                 self._warn_of_pipelines()
         return self.report
 
@@ -141,7 +148,8 @@ class _Application:
             self.configuration = row = Configuration(name=PROJECT, document={})
             self.change.session.add(row)
             verdict = "added"
-        merged = deep_merge(row.document, blueprint.document)
+        old = row.document
+        merged = deep_merge(old, blueprint.document)
         if not self.update and (found := _conflict(row.document, blueprint.document)):
             path, mine, theirs = found
             raise InputError(f"{blueprint.place}, {path}", theirs, f"{mine!r} as in the ledger, or --update to change it")
@@ -149,7 +157,11 @@ class _Application:
         if keys:
             row.document = merged
             self.change.journal("configuration applied", keys=list(keys))
-        self._note("configuration", PROJECT, verdict if keys else "unchanged", keys)
+        if blueprint.kind == "postprocessing":  # its name says what is in the only key
+            verdict = "changed" if blueprint.name in (old.get("postprocessing") or {}) else "added"
+            self._note(blueprint.kind, blueprint.name, verdict if keys else "unchanged")
+            return
+        self._note(blueprint.kind, PROJECT, verdict if keys else "unchanged", keys)
 
     def _event(self, blueprint: Blueprint) -> None:
         event = self.events.get(blueprint.name)
@@ -212,8 +224,12 @@ class _Application:
             self.change.journal("analysis added", event=event_name, analysis=row.name, status=row.status, pipeline=row.pipeline)
             self._touch(row, blueprint)
             self._note(blueprint.kind, full_name, "added")
+            if blueprint.reviews:
+                self.wishes.append((row, blueprint, True))
             return
         keys = self._change_analysis(row, blueprint)
+        if self.update and (blueprint.asked is not None or blueprint.reviews):
+            self.wishes.append((row, blueprint, False))
         if keys:
             self.change.journal("analysis changed", event=event_name, analysis=row.name, keys=list(keys))
             self._touch(row, blueprint)
@@ -244,6 +260,18 @@ class _Application:
         return dict(old)
 
     # ---- what follows --------------------------------------------------------------------------------------------------
+    def _combine(self, everywhere: bool) -> None:
+        """Analyses that post-processings over all analyses of an event add to those that have changed, or to all active ones."""
+        if everywhere:
+            known = self.events.keys()
+            names = self.change.session.scalars(select(Event.name).where(Event.active, Event.kind != PROJECT))
+            self._load([name for name in names if name not in known])
+        project = self.configuration.document if self.configuration is not None else {}
+        for name in list(self.events if everywhere else self.touched):
+            if self.events[name].kind != PROJECT:
+                for blueprint in combined(self.events[name], project):
+                    self._analysis(blueprint, name)
+
     def _link(self) -> None:
         project = self.configuration.document if self.configuration is not None else {}
         for name, touched in self.touched.items():
@@ -277,6 +305,16 @@ class _Application:
                 self.change.journal("active again: it has been given work", event=name)
             self.change.give_work(event)
             self.report.work.append(name)
+
+    def _fulfil(self) -> None:
+        """What documents ask for beside their content.  Each verb gives work of its own."""
+        self.change.session.flush()
+        for row, blueprint, new in self.wishes:
+            revision = row.event.revision
+            if done := fulfil(self.change, row, blueprint, new=new, warn=self.report.warnings.append):
+                self._note(blueprint.kind, f"{row.event.name}/{row.name}", "changed", tuple(done))
+            if row.event.revision != revision and row.event.name not in self.report.work:
+                self.report.work.append(row.event.name)
 
     def _has_work(self, event: str, name: str) -> bool:
         row = self.analyses[event, name]

@@ -12,7 +12,7 @@ all stay in the table and in the journal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import or_, select
@@ -43,6 +43,11 @@ def check_verdict(word: object, place: str) -> str:
 def current_verdicts(session: Session, event: Event) -> dict[int, Review]:
     """The verdict that counts of each analysis of the event that has one, by the id of its row."""
     return _current(session, Analysis.event_id == event.id)
+
+
+def verdicts_in(session: Session, event_ids: Collection[int]) -> dict[int, Review]:
+    """`current_verdicts` of several events, by their ids."""
+    return _current(session, Analysis.event_id.in_(event_ids))
 
 
 def current_verdict(session: Session, analysis: Analysis) -> Review | None:
@@ -180,5 +185,6 @@ __all__ = [
     "rejected_ids",
     "reviews_of",
     "speaks_of_reviews",
+    "verdicts_in",
     "withheld",
 ]
