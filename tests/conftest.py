@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import datafind_server
 from gwfollow.ledger.schema import Base
 from gwfollow.ledger.store import HEAD, Ledger
 from gwfollow.sandbox.htcondor import PersonalPool
@@ -42,6 +43,16 @@ def pool() -> Iterator[PersonalPool]:
             patch.setenv(name, value)
         yield running
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def datafind() -> Iterator[datafind_server.DatafindServer]:
+    """A running gwdatafind-server that knows no frames until a test publishes some."""
+    if not datafind_server.installed():
+        pytest.skip(datafind_server.HINT)
+    server = datafind_server.DatafindServer()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
