@@ -21,7 +21,7 @@ from gwfollow.alerts.wanted import Wanted
 from gwfollow.ledger.apply import apply
 from gwfollow.ledger.blueprints import Blueprint
 from gwfollow.ledger.merge import deep_merge, project_document
-from gwfollow.ledger.needs import link, relink_projects
+from gwfollow.ledger.needs import evaluate, link, relink_projects
 from gwfollow.ledger.schema import Analysis, Event, Journal, Need, Outbox
 from gwfollow.ledger.store import INSIDE, Change, is_test
 from gwfollow.life.changes import document_checksums, outdate
@@ -266,7 +266,7 @@ class _Enactment:
             finished = any(row.status == "finished" for row in event.analyses if row.name in back)
             work |= set(back)
             self.done.did.append("no longer retracted" + (f", brought back: {', '.join(back)}" if back else ""))
-        possible = choose(rows_of(event), everything=False)
+        possible = choose(rows_of(event, evaluate(self.change.session, event)), everything=False)
         if stopped or finished or work & possible:
             if not event.active:
                 event.active = True

@@ -30,15 +30,18 @@ class _OnlyLooking(Exception):
 @click.option("-f", "--file", "source", required=True, metavar="FILE", help="Blueprint (YAML); - reads standard input.")
 @click.option("-e", "--event", metavar="EVENT", help="Event of the analyses that name none.")
 @click.option("-U", "--update", is_flag=True, help="Merge into what is in the ledger; else another content is refused.")
+@click.option(
+    "--later", is_flag=True, help="What an analysis needs may be applied after it; else a need that nothing meets is refused."
+)
 @click.option("--dry-run", is_flag=True, help="Check and say what would happen; store nothing.")
-def apply(source: str, event: str | None, update: bool, dry_run: bool) -> None:
+def apply(source: str, event: str | None, update: bool, later: bool, dry_run: bool) -> None:
     """Add events, analyses and defaults from a blueprint: all of a file, or nothing."""
     if event is not None:
         check_name(event, "-e EVENT")
     reading = read_file(source)
     settings = Settings.read()
     ledger = open_ledger(settings)
-    report = _apply(ledger, reading, event, update, dry_run)
+    report = _apply(ledger, reading, event, update, later, dry_run)
     for warning in reading.warnings + report.warnings:
         click.echo(f"warning: {warning}", err=True)
     _print(report, dry_run)
@@ -46,9 +49,13 @@ def apply(source: str, event: str | None, update: bool, dry_run: bool) -> None:
         deliver(ledger, settings)
 
 
-def _apply(ledger: Ledger, reading: Reading, event: str | None, update: bool, dry_run: bool) -> Report:
+def _apply(ledger: Ledger, reading: Reading, event: str | None, update: bool, later: bool, dry_run: bool) -> Report:
+    from gwfollow.life.changes import refresh_events
+
     def action(change: Change) -> Report:
-        report = apply_blueprints(change, reading.blueprints, event=event, update=update)
+        report = apply_blueprints(change, reading.blueprints, event=event, update=update, later=later)
+        touched = {entry.name.partition("/")[0] for entry in report.entries if entry.verdict != "unchanged"}
+        report.work += refresh_events(change, touched - set(report.work))
         if dry_run:
             raise _OnlyLooking(report)
         return report

@@ -12,6 +12,7 @@ from sqlalchemy.orm import selectinload
 
 from gwfollow.errors import InputError, NotFound
 from gwfollow.ledger.blueprints import Blueprint
+from gwfollow.ledger.forms.postprocessing import definitions
 from gwfollow.ledger.merge import PROJECT, deep_merge, project_document
 from gwfollow.ledger.needs import link, refuse_impossible, relink_projects, unmet
 from gwfollow.ledger.schema import Analysis, Configuration, Event
@@ -267,6 +268,8 @@ class _Application:
             names = self.change.session.scalars(select(Event.name).where(Event.active, Event.kind != PROJECT))
             self._load([name for name in names if name not in known])
         project = self.configuration.document if self.configuration is not None else {}
+        if not definitions(project):
+            return
         for name in list(self.events if everywhere else self.touched):
             if self.events[name].kind != PROJECT:
                 for blueprint in combined(self.events[name], project):

@@ -67,7 +67,7 @@ def _build_alone(site: Site, event: str, analysis: str, claimed: Attempt) -> Bui
         if attempt.state != "building":
             return Built(attempt.number, folder, dict(attempt.inputs), fresh=False)
         task = task_for(session, row, attempt, site.settings)
-        given = {DOCUMENT: document_checksum(session, row), **asset_inputs(task.needed)}
+        given = {DOCUMENT: document_checksum(session, row), **asset_inputs(task)}
     try:
         pipeline = pipeline_for(task)
         inputs = {**_run_builder(pipeline, folder), **given}

@@ -17,7 +17,7 @@ from gwfollow.ledger.states import SATISFIES
 from gwfollow.ledger.steering import sent_on
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life.build import explain, stick
-from gwfollow.life.changes import outdate_dependants
+from gwfollow.life.changes import refresh_after
 from gwfollow.life.checksums import sha256_of
 from gwfollow.life.retraction import taken
 from gwfollow.life.site import NoWork, Site, assets_of, current_attempt, last_job, pipeline_for, scheduler_name, task_for
@@ -161,8 +161,7 @@ def _record(change: Change, event: str, analysis: str, number: int, rows: list[_
     found = {f"{name}.{label}" if label else name: sha256 for name, label, _, sha256, _ in rows}
     change.journal(f"{len(rows)} assets collected", event=event, analysis=analysis, assets=found)
     change.session.flush()
-    if outdate_dependants(change, row, attempt):
-        change.give_work(row.event)
+    refresh_after(change, row)
 
 
 def _kept(site: Site, task: Task, files: Mapping[str, Path]) -> list[Kept]:
@@ -210,6 +209,7 @@ def _announce(
     if attempt is not None:
         record(change, attempt, kept)
     change.set_status(row, "uploaded", reason=None)
+    refresh_after(change, row)
     return sent
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +14,17 @@ from sqlalchemy.orm import Session
 
 from gwfollow import schedulers
 from gwfollow.errors import GWFollowError, InputError
-from gwfollow.ledger.merge import merged_document
-from gwfollow.ledger.schema import Analysis, Asset, Attempt, Job, Need
+from gwfollow.ledger.merge import event_document, merged_document
+from gwfollow.ledger.needs import ANALYSES, NEEDS, evaluate, subjects_of
+from gwfollow.ledger.schema import Analysis, Asset, Attempt, Event, Job
 from gwfollow.ledger.store import Ledger
 from gwfollow.pipelines import registry
 from gwfollow.pipelines.base import AssetFile, NeededAnalysis, Pipeline, Task
 from gwfollow.schedulers.base import Resources, Scheduler
 from gwfollow.settings import Settings
+
+#: entries of `Attempt.inputs` that say which analyses the build was given (see `gwfollow.life.changes`)
+_TAKEN = re.compile(r"(needs|analyses) (\S+), attempt (\d+)")
 
 
 class NoWork(GWFollowError):
@@ -91,22 +96,39 @@ def task_for(session: Session, analysis: Analysis, attempt: Attempt, settings: S
     scheduler = dict(document.get("scheduler") or {})
     scheduler.setdefault("name", settings.scheduler)
     document["scheduler"] = scheduler
+    subjects = _subjects(session, analysis)
+    detectors = document.get("interferometers") or _detectors(subjects)
     return Task(
         event=event.name,
         gps=event.gps,
         graceid=event.graceid,
-        interferometers=tuple(document.get("interferometers") or ()),
+        interferometers=tuple(detectors),
         analysis=analysis.name,
         pipeline=analysis.pipeline,
         document=document,
         attempt=attempt.number,
         folder=Path(attempt.folder),
         configs=settings.configs_folder,
-        needed=needed_by(session, analysis),
+        needed=needed_by(session, analysis, attempt),
         rescues=max((job.number for job in attempt.jobs if job.purpose == "main"), default=0),
         resources=resources_of(scheduler),
         own=dict(analysis.document),
+        subjects=subjects,
     )
+
+
+def _subjects(session: Session, analysis: Analysis) -> dict[str, dict[str, Any]]:
+    """The documents of a project analysis' events, in its order; one that is not in the ledger is left out."""
+    names = subjects_of(analysis)
+    if not names:
+        return {}
+    found = {event.name: event_document(event) for event in session.scalars(select(Event).where(Event.name.in_(names)))}
+    return {name: found[name] for name in names if name in found}
+
+
+def _detectors(subjects: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """All that saw any of the events."""
+    return sorted({name for document in subjects.values() for name in document.get("interferometers") or ()})
 
 
 def pipeline_for(task: Task) -> Pipeline:
@@ -150,26 +172,52 @@ def megabytes(value: Any, default: int) -> int:
     return max(1, round(amount * factor))
 
 
-def needed_by(session: Session, analysis: Analysis) -> tuple[NeededAnalysis, ...]:
-    """The analyses that it needs, each once, with what their present attempts made; one that it also works on counts as an input."""
-    rows = session.scalars(
-        select(Need).where(Need.analysis_id == analysis.id, Need.needed_id.is_not(None)).order_by(Need.position, Need.id)
-    ).all()
-    inputs = {need.needed_id for need in rows if need.role == "analyses"}
-    found = []
-    for other in dict.fromkeys(need.needed for need in rows):
-        assert other is not None
-        attempt = current_attempt(session, other)
-        found.append(
-            NeededAnalysis(
-                name=other.name,
-                pipeline=other.pipeline,
-                document=merged_document(session, other),
-                assets=assets_of(session, attempt) if attempt else {},
-                event=other.event.name,
-                status=other.status,
-                attempt=other.attempt,
-                input=other.id in inputs,
-            )
-        )
-    return tuple(found)
+def needed_by(session: Session, analysis: Analysis, attempt: Attempt | None = None) -> tuple[NeededAnalysis, ...]:
+    """The analyses that it needs, each once, with what they made; one that it also works on counts as an input.
+
+    An attempt that has been built keeps those that it was built with; before that it is what meets its needs now.
+    """
+    taken = taken_inputs(attempt) if attempt is not None and attempt.state != "building" else []
+    if taken:
+        found = [_taken(session, analysis, label, number, role == ANALYSES) for role, label, number, _ in taken]
+        return tuple(one for one in found if one is not None)
+    evaluation = evaluate(session, analysis.event, [analysis])[analysis.name]
+    inputs = evaluation.done(ANALYSES)
+    return tuple(
+        _needed(session, other, current_attempt(session, other), other in inputs)
+        for other in dict.fromkeys([*evaluation.done(NEEDS), *inputs])
+    )
+
+
+def taken_inputs(attempt: Attempt) -> list[tuple[str, str, int, str]]:
+    """Role, name (with its event's where that is another), attempt and digest of the analyses that a build was given."""
+    read = ((_TAKEN.fullmatch(key), value) for key, value in attempt.inputs.items())
+    return [(found[1], found[2], int(found[3]), value) for found, value in read if found is not None]
+
+
+def name_for(event: str, other_event: str, name: str) -> str:
+    """An analysis as those of `event` call it: ``bilby``, or ``GW150914/bilby`` where it belongs to another one."""
+    return name if other_event == event else f"{other_event}/{name}"
+
+
+def _taken(session: Session, analysis: Analysis, label: str, number: int, is_input: bool) -> NeededAnalysis | None:
+    event, slash, name = label.rpartition("/")
+    wanted = Event.name == event if slash else Event.id == analysis.event_id
+    other = session.scalar(select(Analysis).join(Event).where(wanted, Analysis.name == name))
+    if other is None:
+        return None
+    attempt = session.scalar(select(Attempt).where(Attempt.analysis_id == other.id, Attempt.number == number))
+    return _needed(session, other, attempt, is_input)
+
+
+def _needed(session: Session, other: Analysis, attempt: Attempt | None, is_input: bool) -> NeededAnalysis:
+    return NeededAnalysis(
+        name=other.name,
+        pipeline=other.pipeline,
+        document=merged_document(session, other),
+        assets=assets_of(session, attempt) if attempt else {},
+        event=other.event.name,
+        status=other.status,
+        attempt=attempt.number if attempt else 0,
+        input=is_input,
+    )

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session, selectinload
 
 from gwfollow.ledger.merge import merge_rows
 from gwfollow.ledger.needs.grammar import Condition, Entry, NeedsSettings, parse_needs, parse_settings, reached, text_of
-from gwfollow.ledger.schema import Analysis, Event, Review
+from gwfollow.ledger.reviews import verdicts_in
+from gwfollow.ledger.schema import Analysis, Event
 from gwfollow.naming import PROJECT
 
 NEEDS, ANALYSES = "needs", "analyses"
@@ -83,13 +84,13 @@ class Pool:
         return [other for other in self.events.get(event, ()) if other.row is not row and other.meets(entry.static)]
 
     def add_reviews(self, session: Session) -> None:
-        """The newest verdict of each analysis (one query)."""
-        everyone = {other.row.id: other for others in self.events.values() for other in others}
+        """The verdict that counts of each analysis (one query)."""
         ids = {other.row.event_id for others in self.events.values() for other in others}
-        query = select(Review.analysis_id, Review.verdict).join(Analysis).where(Analysis.event_id.in_(ids)).order_by(Review.id)
-        for analysis_id, verdict in session.execute(query) if ids else ():
-            if analysis_id in everyone:
-                everyone[analysis_id].verdict = verdict.lower()
+        verdicts = verdicts_in(session, ids) if ids else {}
+        for others in self.events.values():
+            for other in others:
+                if (review := verdicts.get(other.row.id)) is not None:
+                    other.verdict = review.verdict.lower()
 
 
 class Wish:
@@ -126,6 +127,13 @@ class Wish:
         return any(c.path[0] == "review" for entries in self.lists.values() for entry in entries for c in entry.conditions)
 
 
+def starts_early(row: Analysis) -> bool:
+    """Whether it may start in the middle of a run that works on what it needs: enough are done, or something was said of one."""
+    wish = Wish(row)
+    counted = any(wish.settings(role).minimum is not None for role in wish.lists)
+    return counted or any(entry.dynamic for entries in wish.lists.values() for entry in entries)
+
+
 def subjects_of(row: Analysis) -> tuple[str, ...]:
     """The events of a project analysis; none for any other."""
     return tuple(row.document.get("subjects") or ()) if row.event.kind == PROJECT else ()
@@ -153,4 +161,4 @@ def pool_for(session: Session, project: Mapping[str, Any], event: Event, wishes:
     return pool
 
 
-__all__ = ["ANALYSES", "NEEDS", "Candidate", "Pool", "Wish", "load_events", "pool_for", "subjects_of"]
+__all__ = ["ANALYSES", "NEEDS", "Candidate", "Pool", "Wish", "load_events", "pool_for", "starts_early", "subjects_of"]
