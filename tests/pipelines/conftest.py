@@ -17,6 +17,14 @@ GPS = 1126259462.4
 MakeTask = Callable[..., Task]
 
 
+@pytest.fixture(scope="session")
+def peers(checkout: Path) -> Path:
+    """The environment with RIFT and lalinference (NumPy 1); tests that need it skip without it."""
+    if not (checkout / ".venv-peers" / "installed").is_file():
+        pytest.skip("no .venv-peers: scripts/peers.sh makes it")
+    return checkout / ".venv-peers"
+
+
 @pytest.fixture
 def psd_files(tmp_path: Path) -> dict[str, Path]:
     """A white PSD of 0 to 1024 Hz for H1 and L1."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import shlex
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +41,20 @@ def find_builder(task: Task, name: str) -> Path:
     if environment is not None and not (asked and Path(asked).is_absolute()):
         return environment_program(environment, asked or name)
     return program(asked or name)
+
+
+def prefix(task: Task) -> Path:
+    """The top folder of the environment whose programs the DAG's jobs run: the document's ``environment``, else our own."""
+    environment = task.get("environment")
+    if environment is None:
+        return Path(sys.prefix)
+    if (
+        not isinstance(environment, str)
+        or not Path(environment).is_absolute()
+        or not re.fullmatch(r"[A-Za-z0-9_./+-]+", environment)
+    ):
+        raise InputError("environment", environment, "the absolute path of an environment, of letters, digits and _ . / + -")
+    return Path(environment)
 
 
 def time_limit(task: Task) -> float:

@@ -69,9 +69,12 @@ def all_dags(dag: Path, folder: Path) -> list[Path]:
         return []
 
 
-def settle_submit_files(dag: DagFile, settings: Mapping[str, str]) -> None:
-    """Give every job of the DAG these commands of the submit language in place of its own: ``{"request_disk": "64MB"}``."""
-    for file in dict.fromkeys(dag.jobs.values()):
+def settle_submit_files(dag: DagFile, settings: Mapping[str, str], only: str = "*") -> None:
+    """Give the jobs of the DAG these commands of the submit language in place of their own: ``{"request_disk": "64MB"}``.
+
+    `only` is a pattern for names of submit files.
+    """
+    for file in dict.fromkeys(path for path in dag.jobs.values() if path.match(only)):
         text = file.read_text()
         kept = [line for line in text.splitlines() if line.partition("=")[0].strip().lower() not in settings]
         at = next(index for index, line in enumerate(kept) if _QUEUE.match(line))
@@ -79,7 +82,7 @@ def settle_submit_files(dag: DagFile, settings: Mapping[str, str]) -> None:
         write_text(file, "\n".join([*kept[:at], *(f"{name} = {value}" for name, value in settings.items()), *kept[at:]]) + "\n")
         file.chmod(mode)
     for inner, home in dag.subdags.values():
-        settle_submit_files(check_dag(inner, home), settings)
+        settle_submit_files(check_dag(inner, home), settings, only)
 
 
 def progress(dags: Iterable[Path]) -> Progress | None:
