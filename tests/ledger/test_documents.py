@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from gwfollow.errors import InputError
 from gwfollow.ledger import documents
-from gwfollow.ledger.documents import AnalysisDocument, ConfigurationDocument, EventDocument, validate
+from gwfollow.ledger.documents import AnalysisDocument, ConfigurationDocument, EventDocument, ProjectAnalysisDocument, validate
 
 
 def event(**more: Any) -> dict[str, Any]:
@@ -125,12 +125,42 @@ def test_frequencies_in_quality_move_to_the_likelihood_with_a_warning() -> None:
         assert part == {"quality": {"state vector": {"H1": "H1:V"}}, "likelihood": {"minimum frequency": {"H1": 20}}} | {
             key: part[key] for key in part.keys() & {"pipelines"}
         }
-    assert warnings == ["place: quality.minimum frequency is deprecated; it was read as likelihood.minimum frequency"] * 2
+    assert warnings == [
+        f"place: {within}quality.minimum frequency is deprecated; it was read as {within}likelihood.minimum frequency"
+        for within in ("", "pipelines.bilby.")
+    ]
 
 
 def test_a_frequency_in_the_likelihood_wins_over_the_deprecated_one() -> None:
     read = event(quality={"minimum frequency": {"H1": 10}}, likelihood={"minimum frequency": {"H1": 20}})
     assert read["likelihood"]["minimum frequency"] == {"H1": 20}
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"refreshable": "yes"}, "refreshable: found 'yes', expected true or false"),
+        ({"review before publishing": 1}, "review before publishing: found 1, expected true or false"),
+        ({"labels": ["interesting"]}, "labels: found ['interesting'], expected a mapping from labels to words or numbers"),
+        ({"labels": {"a": {"b": 1}}}, "expected a mapping from labels to words or numbers"),
+        ({"labels": {"a>=1": 1}}, "expected labels of letters, digits, spaces"),
+        ({"analyses": "psd"}, "analyses: found 'psd', expected a valid list"),
+    ],
+)
+def test_keys_of_an_analysis_that_gwfollow_reads_itself_are_checked(document: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as error:
+        validate(AnalysisDocument, {"name": "a", "pipeline": "psd"} | document, "x")
+    assert message in str(error.value)
+
+
+def test_a_project_analysis_names_each_of_its_events_once() -> None:
+    base = {"name": "a", "pipeline": "psd"}
+    assert validate(ProjectAnalysisDocument, base | {"subjects": ["A", "B"]}, "x")[0]["subjects"] == ["A", "B"]
+    for subjects, message in ((["A", "A"], "each event once"), ([], "at least 1 item"), (["../A"], "subjects.0: found '../A'")):
+        with pytest.raises(InputError, match=message):
+            validate(ProjectAnalysisDocument, base | {"subjects": subjects}, "x")
+    with pytest.raises(InputError, match="subjects: found None, expected a value"):
+        validate(ProjectAnalysisDocument, base, "x")
 
 
 def test_an_empty_section_says_nothing() -> None:

@@ -104,8 +104,8 @@ def examples() -> list[State]:
 
 def _check(blueprint: Blueprint, name: str) -> None:
     """An alert changes its own event and nothing else."""
-    if blueprint.kind == "configuration":
-        raise InputError(f"{blueprint.place}: a template of the alert policy gives analyses and the event, no configuration")
+    if blueprint.kind not in ("event", "analysis"):
+        raise InputError(f"{blueprint.place}: a template of the alert policy gives analyses and the event, no {blueprint.kind}")
     event = blueprint.name if blueprint.kind == "event" else blueprint.event
     if event not in (None, name):
         raise InputError(f"{blueprint.place}, event", event, f"{name}, the event of the alert")

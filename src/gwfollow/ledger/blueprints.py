@@ -1,46 +1,57 @@
-"""Reading blueprints: YAML documents of the kinds event (or subject), analysis and configuration.
+"""Reading blueprints: YAML documents of all kinds, from a file, standard input or an address.
 
 Reading touches no ledger: what is wrong with a file is found before anything is changed (`gwfollow.ledger.apply` changes).
+Documents that stand for several (an event with ``productions``, ``strategy``, a bundle) come out as those that they stand for.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from gwfollow.errors import InputError
-from gwfollow.ledger.documents import AnalysisDocument, ConfigurationDocument, Document, EventDocument, validate
+from gwfollow.ledger.documents import (
+    AnalysisDocument,
+    ConfigurationDocument,
+    Document,
+    EventDocument,
+    ProjectAnalysisDocument,
+    validate,
+)
+from gwfollow.ledger.forms import names, postprocessing
+from gwfollow.ledger.forms.expand import documents, named
+from gwfollow.ledger.forms.sources import Source, open_source
+from gwfollow.ledger.forms.verdicts import read_verdicts
 from gwfollow.ledger.merge import PROJECT
-from gwfollow.ledger.needs import parse_needs
+from gwfollow.ledger.needs import parse_needs, parse_settings
 from gwfollow.ledger.states import check_status
-from gwfollow.ledger.yamlfile import MAX_BYTES, read_documents
 
 _MODELS: dict[str, type[Document]] = {
     "event": EventDocument,
-    "subject": EventDocument,
     "analysis": AnalysisDocument,
+    "projectanalysis": ProjectAnalysisDocument,
     "configuration": ConfigurationDocument,
-}
-_SUPPORTED = "event (or subject), analysis, configuration"
-_LATER_KINDS = {"projectanalysis", "analysisbundle", "postprocessing"}
-_LATER_KEYS = {
-    "analyses": "an analysis over other analyses (`analyses:`)",
-    "subjects": "an analysis that spans events (`subjects:`)",
-    "strategy": "a matrix of analyses (`strategy:`)",
-    "postprocessing": "post-processing of an analysis (`postprocessing:`; an analysis of the pipeline pesummary that needs it does this)",
 }
 #: statuses that speak of a job which this ledger does not have
 _NEEDS_A_JOB = {"running", "processing", "stop", "stuck", "restart"}
+_HAS_KIND = re.compile(r"^[\"']?kind[\"']?\s*:", re.MULTILINE)
+#: first keys of what is no blueprint, and the command that reads it
+_ELSEWHERE = {
+    "an event description of asimov's GitLab era (olivaw)": (
+        re.compile(r"^productions:", re.MULTILINE),
+        "gwfollow import olivaw",
+    ),
+    "a ledger of asimov": (re.compile(r"^(events|project analyses):", re.MULTILINE), "gwfollow import asimov"),
+}
 
 
 @dataclass(frozen=True)
 class Blueprint:
     """One document that has passed every check that needs no ledger."""
 
-    kind: str  # event, analysis, configuration
+    kind: str  # event, analysis, projectanalysis, postprocessing, configuration
     name: str
     place: str  # for messages: "blueprint GW150914.yaml, document 2 (analysis bilby-xphm)"
     document: dict[str, Any]  # canonical keys, without those that follow
@@ -50,11 +61,10 @@ class Blueprint:
     comment: str | None = None
     gps: float | None = None
     graceid: str | None = None
-    asked: str | None = (
-        None  # the status that the document names; None where it is silent (`status` is then that of a new analysis)
-    )
+    asked: str | None = None  # the status that the document names; None where it is silent (`status` is that of a new analysis)
     reviews: tuple[Mapping[str, Any], ...] = ()  # verdicts that the document brings: {status, message, person, timestamp}
-    subjects: tuple[str, ...] = ()  # of a project analysis: its events
+    subjects: tuple[str, ...] = ()  # of a project analysis: its events (in the document too)
+    stages: tuple[str, ...] = ()  # of an analysis: names of the post-processings that follow it
 
 
 @dataclass
@@ -63,114 +73,122 @@ class Reading:
     warnings: list[str] = field(default_factory=list)
 
 
-def read_file(source: str) -> Reading:
-    """Blueprints of a file, or of standard input where `source` is ``-``.  Raises `InputError`."""
-    if source == "-":
-        return read_text(_decode(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input"), "standard input")
-    path = Path(source)
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"blueprint {source}: {error.strerror}") from None
-    return read_text(_decode(content, f"blueprint {path.name}"), f"blueprint {path.name}")
+def read_file(source: str, hosts: Sequence[str] = ()) -> Reading:
+    """Blueprints of a file, of an address at one of `hosts`, or of standard input where `source` is ``-``.
+
+    Raises `InputError`; `RemoteSilent` and `RemoteRefused` of an address.
+    """
+    return _read(open_source(source, hosts))
 
 
 def read_text(text: str, name: str) -> Reading:
     """Blueprints in `text`; `name` begins every message."""
+    return _read(Source(name, text))
+
+
+def _read(source: Source) -> Reading:
     reading = Reading()
-    for number, document in enumerate(read_documents(text, name), 1):
-        if document is None:  # nothing between two ---
-            continue
-        for plain, place in _expanded(document, f"{name}, document {number}"):
-            blueprint, warnings = _blueprint(plain, place)
-            reading.blueprints.append(blueprint)
-            reading.warnings += warnings
+    try:
+        for plain, place in documents(source, reading.warnings):
+            reading.blueprints.append(_blueprint(plain, place, reading.warnings))
+    except InputError:
+        if (what := _is_elsewhere(source.text)) is not None:
+            raise InputError(f"{source.name}: is {what[0]}, not a blueprint; `{what[1]} FILE` reads it") from None
+        raise
     if not reading.blueprints:
-        raise InputError(f"{name}: no document in it")
+        raise InputError(f"{source.name}: no document in it")
     return reading
 
 
-def _decode(content: bytes, name: str) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{name}: not text in UTF-8") from None
+def _is_elsewhere(text: str) -> tuple[str, str] | None:
+    if _HAS_KIND.search(text):
+        return None
+    return next(((what, command) for what, (key, command) in _ELSEWHERE.items() if key.search(text)), None)
 
 
-def _expanded(document: object, place: str) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """The document; an event's ``productions`` (as in asimov's ledgers) as documents of their own after it."""
-    if not isinstance(document, Mapping):
-        raise InputError(place, document, "a mapping with the key 'kind'")
-    if "kind" not in document:
-        raise InputError(f"{place}: has no 'kind'; expected one of {_SUPPORTED}")
-    if not isinstance(document["kind"], str) or document["kind"].lower() not in ("event", "subject"):
-        yield document, place
-        return
-    yield {key: value for key, value in document.items() if key != "productions"}, place
-    productions = document.get("productions") or []
-    if not isinstance(productions, list):
-        raise InputError(f"{place}, productions", productions, "a list")
-    for index, production in enumerate(productions):
-        where = f"{place}, productions[{index}]"
-        if (
-            not isinstance(production, Mapping)
-            or len(production) != 1
-            or not all(isinstance(v, Mapping) for v in production.values())
-        ):
-            raise InputError(where, production, "{name: {pipeline: ..., ...}}")
-        ((name, settings),) = production.items()
-        yield {"kind": "analysis", "event": document.get("name"), **settings, "name": name}, where
+# ---- one document ------------------------------------------------------------------------------------------------------
 
 
-def _blueprint(document: Mapping[str, Any], place: str) -> tuple[Blueprint, list[str]]:
-    kind = _kind(document, place)
-    name = document.get("name") if kind != "configuration" else PROJECT
-    place += f" ({kind} {name})" if isinstance(name, str) and len(name) < 100 and name.isprintable() else f" ({kind})"
-    if kind == "analysis":
-        _refuse_later_forms(document, place)
-    plain, warnings = validate(_MODELS[kind], {key: value for key, value in document.items() if key != "kind"}, place)
+def _blueprint(document: Mapping[str, Any], place: str, warnings: list[str]) -> Blueprint:
+    kind = document["kind"]
+    place = named(place, kind, document.get("name") if kind != "configuration" else PROJECT)
+    plain, told = names.rename({key: value for key, value in document.items() if key != "kind"}, place)
+    warnings += told
+    if kind == "postprocessing":
+        return _postprocessing(plain, place, warnings)
+    plain, told = validate(_MODELS[kind], plain, place)
+    warnings += told
     if kind == "event":
-        made = Blueprint(kind, plain.pop("name"), place, plain, gps=plain.pop("event time", None), graceid=plain.pop("gid", None))
-    elif kind == "analysis":
-        made = _analysis(plain, place, warnings)
-    else:
-        plain.pop("name", None)
-        made = Blueprint(kind, PROJECT, place, plain)
-    return made, warnings
+        return Blueprint(kind, plain.pop("name"), place, plain, gps=plain.pop("event time", None), graceid=plain.pop("gid", None))
+    if kind == "configuration":
+        return _configuration(plain, place, warnings)
+    return _analysis(kind, plain, place, warnings)
 
 
-def _analysis(plain: dict[str, Any], place: str, warnings: list[str]) -> Blueprint:
-    parse_needs(plain.get("needs"), f"{place}, needs")
-    status = check_status(plain.pop("status", "ready"), f"{place}, status")
+def _configuration(plain: dict[str, Any], place: str, warnings: list[str]) -> Blueprint:
+    plain.pop("name", None)
+    entries = plain.get("postprocessing") or {}
+    for name, entry in entries.items():
+        if postprocessing.is_definition(entry):
+            read = _postprocessing({"name": name, **entry}, f"{place}, postprocessing.{name}", warnings)
+            entries[name] = read.document["postprocessing"][name]
+    return Blueprint("configuration", PROJECT, place, plain)
+
+
+def _postprocessing(plain: Mapping[str, Any], place: str, warnings: list[str]) -> Blueprint:
+    name, kept, told = postprocessing.read(plain, place)
+    warnings += told
+    return Blueprint("postprocessing", name, place, {"postprocessing": {name: kept}})
+
+
+def _analysis(kind: str, plain: dict[str, Any], place: str, warnings: list[str]) -> Blueprint:
+    _check_lists(plain, place)
+    asked, status = None, "ready"
+    if "status" in plain:
+        asked = status = check_status(plain.pop("status"), f"{place}, status", warnings.append)
     if status in _NEEDS_A_JOB:
         warnings.append(
             f"{place}, status: {status!r} speaks of a job that is not in this ledger; a new analysis starts as 'wait'"
         )
         status = "wait"
+    event = plain.pop("event", None)
+    if kind == "projectanalysis" and event is not None:
+        raise InputError(f"{place}, event", event, "subjects: a project analysis spans events")
+    if kind == "analysis" and "subjects" in plain:
+        raise InputError(f"{place}, subjects", plain["subjects"], "`kind: projectanalysis`, which spans events")
     return Blueprint(
-        "analysis",
+        kind,
         plain.pop("name"),
         place,
         plain,
-        event=plain.pop("event", None),
+        event=event,
         pipeline=plain.pop("pipeline"),
         status=status,
         comment=plain.pop("comment", None),
+        asked=asked,
+        reviews=read_verdicts(plain.pop("review", None), f"{place}, review", warnings),
+        subjects=tuple(plain.get("subjects", ())),
+        stages=_stages(kind, plain, place),
     )
 
 
-def _kind(document: Mapping[str, Any], place: str) -> str:
-    word = document["kind"]
-    kind = word.lower() if isinstance(word, str) else ""
-    if kind in _LATER_KINDS:
-        raise InputError(f"{place}: kind {word!r} is not supported yet (supported: {_SUPPORTED})")
-    if kind not in _MODELS:
-        raise InputError(f"{place}, kind", word, f"one of {_SUPPORTED}")
-    return "event" if kind == "subject" else kind
+def _check_lists(plain: Mapping[str, Any], place: str) -> None:
+    for key in ("needs", "analyses"):
+        parse_needs(plain.get(key), f"{place}, {key}")
+    parse_settings(plain.get("needs settings"), f"{place}, needs settings")
 
 
-def _refuse_later_forms(document: Mapping[str, Any], place: str) -> None:
-    for key, meaning in _LATER_KEYS.items():
-        if key in document:
-            raise InputError(f"{place}: {meaning} is not supported yet")
+def _stages(kind: str, plain: dict[str, Any], place: str) -> tuple[str, ...]:
+    """Takes names of post-processings from the document; a mapping under that key is settings, and stays."""
+    asked = plain.get("postprocessing")
+    if asked is None or isinstance(asked, Mapping):
+        return ()
+    asked = [asked] if isinstance(asked, str) else asked
+    if not isinstance(asked, list) or not all(isinstance(name, str) for name in asked) or len(set(asked)) < len(asked):
+        raise InputError(
+            f"{place}, postprocessing", asked, "names of post-processings, each once, or settings of their pipelines"
+        )
+    if kind == "projectanalysis":
+        raise InputError(f"{place}, postprocessing", asked, "none: a post-processing follows analyses of an event")
+    del plain["postprocessing"]
+    return tuple(asked)

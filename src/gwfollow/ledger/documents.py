@@ -1,7 +1,8 @@
 """The documents of the ledger: asimov's keys, with units, as pydantic models.
 
 What gwfollow itself reads is checked strictly; other keys are kept as they are, since a pipeline or its template may read them.
-Keys are written with spaces; asimov's older spellings ``window-length`` and ``window_length`` are read as ``window length``.
+Keys are written with spaces; asimov's older spellings ``window-length`` and ``window_length`` are read as ``window length``, and its
+older places (`gwfollow.ledger.forms.deprecated`) as the present ones.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ from gwfollow.ledger.fields import (
     Count,
     Detector,
     FilesPerDetector,
+    Flag,
     Hertz,
     HertzPerDetector,
     Kwargs,
+    Labels,
     Memory,
     Name,
     Number,
@@ -44,6 +47,7 @@ from gwfollow.ledger.fields import (
     check_plain,
     refused,
 )
+from gwfollow.ledger.forms import deprecated
 
 
 class Document(BaseModel):
@@ -145,8 +149,6 @@ class Priors(Document):
 
 class Quality(Document):
     state_vector: TextPerDetector | None = Field(None, description="data-quality state vector channel for each detector")
-    minimum_frequency: HertzPerDetector | None = Field(None, description="Hz: deprecated, belongs to the likelihood")
-    maximum_frequency: HertzPerDetector | None = Field(None, description="Hz: deprecated, belongs to the likelihood")
 
 
 class Waveform(Document):
@@ -187,6 +189,7 @@ class Common(Document):
     sampler: Sampler | None = None
     scheduler: Scheduler | None = None
     waveform: Waveform | None = None
+    review_before_publishing: Flag | None = Field(None, description="publishing waits for a person's approval")
 
 
 class EventDocument(Common):
@@ -207,7 +210,24 @@ class AnalysisDocument(Common):
     status: str | None = None
     comment: Text | None = None
     needs: list[Any] | None = Field(None, description="what it waits for, see gwfollow.ledger.needs")
+    needs_settings: Any = Field(None, description="minimum, logic and condition of its needs")
+    analyses: list[Any] | None = Field(None, description="the analyses that it works on, in the words of `needs`")
+    refreshable: Flag | None = Field(None, description="made anew when what it works on changes")
+    labels: Labels | None = Field(None, description="words and numbers that the needs of others may ask for")
+    review: Any = Field(None, description="verdicts that it brings: one, or a list of them")
+    postprocessing: Any = Field(None, description="names of post-processings; or, as a mapping, settings of their pipelines")
     interferometers: list[Detector] | None = Field(None, description="detectors to use; else the event's")
+
+
+class ProjectAnalysisDocument(AnalysisDocument):
+    subjects: Annotated[list[Name], Field(min_length=1)] = Field(description="names of the events that it spans")
+
+    @field_validator("subjects")
+    @classmethod
+    def _once(cls, subjects: list[str]) -> list[str]:
+        if len(set(subjects)) < len(subjects):
+            raise refused("each event once")
+        return subjects
 
 
 class ConfigurationDocument(Common):
@@ -221,6 +241,7 @@ def validate(model: type[Document], document: Mapping[str, Any], place: str) -> 
     Raises `InputError` that names `place`, the path of the first wrong value, what was found and what was expected.
     """
     check_plain(document, place)
+    document, moved = deprecated.move(document)
     try:
         read = model.model_validate(document)
     except ValidationError as error:
@@ -231,10 +252,7 @@ def validate(model: type[Document], document: Mapping[str, Any], place: str) -> 
         for key, value in read.model_dump(by_alias=True, exclude_unset=True, warnings=False).items()
         if value is not None
     }
-    warnings = [f"{place}: {text}" for text in _misspelt(model, plain)]
-    for part in (plain, *(defaults for defaults in (plain.get("pipelines") or {}).values() if defaults)):
-        warnings += [f"{place}: {text}" for text in _move_deprecated(part)]
-    return plain, warnings
+    return plain, [f"{place}: {text}" for text in (*moved, *_misspelt(model, plain))]
 
 
 def _input_error(error: ValidationError, place: str) -> InputError:
@@ -258,15 +276,3 @@ def _misspelt(model: type[Document], document: Mapping[str, Any]) -> list[str]:
 @functools.lru_cache(1000)
 def _near(key: str, known: frozenset[str]) -> str | None:
     return next(iter(difflib.get_close_matches(key, known, 1, 0.8)), None)
-
-
-def _move_deprecated(document: dict[str, Any]) -> list[str]:
-    """Frequencies in ``quality`` (asimov before 0.7) go to ``likelihood``, where one that stands there already wins."""
-    warnings = []
-    quality = document.get("quality") or {}
-    for key in ("minimum frequency", "maximum frequency"):
-        if key in quality:
-            likelihood = document.setdefault("likelihood", {})
-            likelihood.setdefault(key, quality.pop(key))
-            warnings.append(f"quality.{key} is deprecated; it was read as likelihood.{key}")
-    return warnings

@@ -22,6 +22,7 @@ NAME_RULE = "1 to 99 letters, digits, '_', '-' or '.', the first a letter or dig
 # C0 and C1 controls, Unicode's line and paragraph separators (INI and submit files are read by lines), halves of surrogate pairs
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_BUT_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]*")
 _MAX_DEPTH = 32
 _INT64 = 2**63
 
@@ -146,7 +147,24 @@ def _prior_bound(value: object) -> object:
     return value
 
 
+def _flag(value: object) -> object:
+    if not isinstance(value, bool):
+        raise refused("true or false")
+    return value
+
+
+def _labels(value: object) -> object:
+    if not isinstance(value, Mapping) or any(isinstance(inner, Mapping | list) for inner in value.values()):
+        raise refused("a mapping from labels to words or numbers")
+    for label in value:
+        if not _LABEL.fullmatch(label):
+            raise refused(f"labels of letters, digits, spaces, '_', '-' and '.', not {label!r}")
+    return value
+
+
 Name = Annotated[str, PlainValidator(_name)]
+Flag = Annotated[bool, PlainValidator(_flag)]
+Labels = Annotated[dict[str, Any], PlainValidator(_labels)]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+:/-]*$", max_length=200)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
 #: e.g. H1: a letter for the site, a digit for the instrument
