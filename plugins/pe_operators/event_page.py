@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from gwfollow.naming import EVENT_FILES, revision_row
+from gwfollow.naming import EVENT_FILES, PROJECT, revision_row
 
 if TYPE_CHECKING:
-    from gwfollow.ledger.views import EventView
+    from gwfollow.ledger.views import AnalysisView, EventView
 
 
 def describe(event: EventView) -> str:
-    """The event's facts and how to steer it, as Markdown."""
-    facts = {
+    """The event's facts and how to steer it, as Markdown; for the project, which events each analysis spans."""
+    project = event.kind == PROJECT
+    facts = {"": "analyses that span events"} if project else _facts(event)
+    rows = [f"| {name} | {value} |" for name, value in facts.items()]
+    lines = [f"# {event.name}", "", "| | |", "|---|---|", *rows, revision_row(event.revision), ""]
+    if event.analyses:
+        columns = ["analysis", "pipeline", *(["subjects"] if project else []), "needs"]
+        lines += [_row(columns), _row("---" for _ in columns)]
+        for a in event.analyses:
+            subjects = [", ".join(a.subjects) or "-"] if project else []
+            lines.append(_row([a.name, a.pipeline, *subjects, _needs(a)]))
+    return "\n".join([*lines, "", STEERING])
+
+
+def _facts(event: EventView) -> dict[str, str]:
+    return {
         "GPS time": f"{event.gps:.3f} s" if event.gps is not None else "not given",
         "GraceDB": event.graceid or "none",
         "detectors": ", ".join(event.interferometers) or "not given",
         "source": event.source,
     }
-    rows = [f"| {name} | {value} |" for name, value in facts.items()]
-    lines = [f"# {event.name}", "", "| | |", "|---|---|", *rows, revision_row(event.revision), ""]
-    if event.analyses:
-        lines += ["| analysis | pipeline | needs |", "|---|---|---|"]
-        lines += [
-            f"| {a.name} | {a.pipeline} | {', '.join([*a.needs, *(f'{d} (nothing is called that)' for d in a.dangling)]) or '-'} |"
-            for a in event.analyses
-        ]
-    return "\n".join([*lines, "", STEERING])
+
+
+def _needs(analysis: AnalysisView) -> str:
+    nothing = (f"{condition} (nothing is called that)" for condition in analysis.dangling)
+    return ", ".join([*analysis.needs, *analysis.elsewhere, *nothing]) or "-"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def state_of(event: EventView) -> str:

@@ -104,7 +104,7 @@ def test_each_unmet_need_gets_a_sentence(ledger: Ledger, needs: list[Any], sente
 
 def test_the_newest_review_counts(ledger: Ledger) -> None:
     apply_all(ledger, *STAGE, analysis("x", "gwdata", needs=[[{"pipeline": "bayeswave"}, {"review.status": "approved"}]]))
-    for verdict, expected in [("APPROVED", []), ("rejected", ["psd is not yet review.status: approved"])]:
+    for verdict, expected in [("approved", []), ("rejected", ["psd is not yet review.status: approved"])]:
         with ledger.change(who="test") as change:
             change.session.add(Review(analysis_id=change.analysis("GW1", "psd").id, verdict=verdict, person="alice"))
         assert unmet_of(ledger, "x") == expected

@@ -120,3 +120,12 @@ def by_rule() -> object:
 def test_an_event_without_analyses_has_a_dag_too() -> None:
     view = EventView("GW1", None, None, "blueprint", 1, (), ())
     assert event_dags.event_dag(view).task_dict["plan"].downstream_task_ids == {"verdict"}
+
+
+def test_the_project_has_a_dag_whose_groups_are_joined_within_it_alone() -> None:
+    joint = AnalysisView("joint", "pop", "ready", elsewhere=("GW1/pe",), subjects=("GW1",))
+    after = AnalysisView("after", "pop", "ready", needs=("joint",), subjects=("GW1",))
+    dag = event_dags.event_dag(EventView("project", None, None, "blueprint", 1, (), (joint, after), "project"))
+    assert dag.dag_id == "event.project"
+    assert dag.task_dict["joint.build"].upstream_task_ids == {"plan"}
+    assert dag.task_dict["after.build"].upstream_task_ids == {"plan", "joint.collect"}

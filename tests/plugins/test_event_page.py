@@ -53,3 +53,11 @@ def test_an_event_that_cannot_be_built_says_why() -> None:
 def test_every_page_says_the_revision_that_runs_wait_for() -> None:
     assert read_revision(describe(event("ready"))) == 3
     assert read_revision(describe_failure(event("ready"), ValueError("a bad row"))) == 3
+
+
+def test_the_page_of_the_project_shows_subjects_and_what_is_needed_of_them() -> None:
+    joint = AnalysisView("joint", "pop", "ready", elsewhere=("GW1/pe", "GW2/pe"), subjects=("GW1", "GW2"))
+    page = describe(EventView("project", None, None, "blueprint", 4, (), (joint,), "project"))
+    assert "| joint | pop | GW1, GW2 | GW1/pe, GW2/pe |" in page
+    assert "GPS time" not in page
+    assert read_revision(page) == 4

@@ -14,20 +14,24 @@ from sqlalchemy.orm import Session
 
 # Every task asks this at its start, in a process of its own: SQLAlchemy would take longer to compile a query than the database to answer.
 _EVENTS = """\
-SELECT id, name, gps, graceid, source, revision, {detectors} AS detectors
+SELECT id, name, gps, graceid, source, revision, kind, {detectors} AS detectors
 FROM events WHERE active {which} ORDER BY id
 """
 
 #: the database takes it from the document, so that the document itself does not travel
 _DETECTORS = {"sqlite": "json_extract(document, '$.interferometers')", "postgresql": "document -> 'interferometers'"}
+_SUBJECTS = {"sqlite": "json_extract(analyses.document, '$.subjects')", "postgresql": "analyses.document -> 'subjects'"}
 
-#: a row for each edge; an analysis without needs has one row
+#: a row for each edge; an analysis without needs has one row.  An archived event's analyses are needed like any others
 _ANALYSES = """\
-SELECT analyses.id, analyses.event_id, analyses.name, analyses.pipeline, analyses.status,
-       needs.condition, needs.optional, needs.dynamic, needed.name AS needed
+SELECT analyses.id, analyses.event_id, analyses.name, analyses.pipeline, analyses.status, analyses.review_first,
+       needs.condition, needs.optional, needs.dynamic, needs.role, needed.name AS needed,
+       elsewhere.name AS elsewhere,
+       CASE WHEN events.kind = 'project' THEN {subjects} END AS subjects
 FROM analyses JOIN events ON analyses.event_id = events.id
      LEFT JOIN needs ON needs.analysis_id = analyses.id
      LEFT JOIN analyses AS needed ON needs.needed_id = needed.id
+     LEFT JOIN events AS elsewhere ON needed.event_id = elsewhere.id AND needed.event_id <> analyses.event_id
 WHERE events.active {which}
 ORDER BY analyses.id, needs.position, needs.id
 """
@@ -40,8 +44,11 @@ class AnalysisView:
     name: str
     pipeline: str
     status: str
-    needs: tuple[str, ...] = ()  # names of the analyses that it waits for
+    needs: tuple[str, ...] = ()  # names of the analyses of its event that it waits for
     dangling: tuple[str, ...] = ()  # conditions that nothing in the event meets, as the blueprint says them
+    elsewhere: tuple[str, ...] = ()  # what it waits for in other events: event/analysis
+    subjects: tuple[str, ...] = ()  # of a project analysis: its events
+    review_first: bool = False  # a person approves before it is published
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class EventView:
     revision: int
     interferometers: tuple[str, ...]
     analyses: tuple[AnalysisView, ...]
+    kind: str = "event"  # or project: the row that holds the analyses that span events
 
 
 def active_events(session: Session, name: str | None = None, part: tuple[int, int] | None = None) -> list[EventView]:
@@ -62,13 +70,17 @@ def active_events(session: Session, name: str | None = None, part: tuple[int, in
     """
     which, values = _which(name, part)
     analyses: dict[int, list[AnalysisView]] = defaultdict(list)
-    for _, rows in groupby(session.execute(text(_ANALYSES.format(which=which)), values), key=lambda row: row.id):
+    dialect = session.get_bind().dialect.name
+    query = _ANALYSES.format(which=which, subjects=_SUBJECTS[dialect])
+    for _, rows in groupby(session.execute(text(query), values), key=lambda row: row.id):
         edges = list(rows)
         analyses[edges[0].event_id].append(_view(edges))
-    detectors = _DETECTORS[session.get_bind().dialect.name]
+    query = _EVENTS.format(detectors=_DETECTORS[dialect], which=which)
     return [
-        EventView(row.name, row.gps, row.graceid, row.source, row.revision, _names(row.detectors), tuple(analyses[row.id]))
-        for row in session.execute(text(_EVENTS.format(detectors=detectors, which=which)), values)
+        EventView(
+            row.name, row.gps, row.graceid, row.source, row.revision, _names(row.detectors), tuple(analyses[row.id]), row.kind
+        )
+        for row in session.execute(text(query), values)
     ]
 
 
@@ -91,10 +103,19 @@ def _names(value: Any) -> tuple[str, ...]:
 
 def _view(edges: Sequence[Row[Any]]) -> AnalysisView:
     first = edges[0]
-    needs = dict.fromkeys(edge.needed for edge in edges if edge.needed is not None)
+    here = [edge for edge in edges if edge.needed is not None and edge.elsewhere is None]
     dangling = tuple(
         edge.condition
         for edge in edges
-        if edge.condition is not None and edge.needed is None and not edge.optional and not edge.dynamic
+        if edge.condition is not None and edge.needed is None and not edge.optional and not edge.dynamic and edge.role == "needs"
     )
-    return AnalysisView(first.name, first.pipeline, first.status, tuple(needs), dangling)
+    return AnalysisView(
+        first.name,
+        first.pipeline,
+        first.status,
+        tuple(dict.fromkeys(edge.needed for edge in here)),
+        dangling,
+        tuple(dict.fromkeys(f"{edge.elsewhere}/{edge.needed}" for edge in edges if edge.elsewhere is not None)),
+        _names(first.subjects),
+        bool(first.review_first),
+    )

@@ -140,6 +140,11 @@ class Evaluation:
         """A sentence for each need that is not met, once; empty when the analysis may start."""
         return list(dict.fromkeys(sentence for group in self.groups for sentence in group.unmet))
 
+    def entries(self) -> list[tuple[Part, str]]:
+        """Each entry in each event, in the order of the document, with a word: met, waits, or not met where others are enough."""
+        found = [(part, _state(part, group)) for group in self.groups for part in group.parts]
+        return sorted(found, key=lambda pair: (pair[0].role != NEEDS, pair[0].position))
+
     def done(self, role: str) -> list[Analysis]:
         """The analyses whose results it would be given now, in the order of its document."""
         parts = sorted(
@@ -147,6 +152,12 @@ class Evaluation:
         )
         found = {id(member.row): member.row for part in parts for member in part.members if member.done}
         return list(found.values())
+
+
+def _state(part: Part, group: Group) -> str:
+    if not Group(part.role, (part,), optional=group.optional).unmet:
+        return "met"
+    return "not met" if group.met else "waits"
 
 
 def unmet(session: Session, analysis: Analysis) -> list[str]:
