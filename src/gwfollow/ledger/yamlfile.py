@@ -56,8 +56,8 @@ class _Open:
     defaults: dict[str, Any] | None = None  # what stands under "<<"
 
 
-def read_documents(text: str, name: str) -> Iterator[Any]:
-    """The documents in `text`, as dicts, lists, text, numbers, booleans and None; keys are text as written.
+def read_documents(text: str, name: str, *, most: int = MAX_VALUES) -> Iterator[Any]:
+    """The documents in `text`, each of at most `most` values, as dicts, lists, text, numbers, booleans and None; keys are text as written.
 
     Raises `InputError` that names the file (`name`), the document and the line.
     """
@@ -69,7 +69,7 @@ def read_documents(text: str, name: str) -> Iterator[Any]:
         for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.DocumentStartEvent):
                 number += 1
-                reader = _DocumentReader(f"{name}, document {number}")
+                reader = _DocumentReader(f"{name}, document {number}", most)
             elif isinstance(event, yaml.DocumentEndEvent):
                 assert reader is not None
                 yield reader.root
@@ -80,8 +80,8 @@ def read_documents(text: str, name: str) -> Iterator[Any]:
 
 
 class _DocumentReader:
-    def __init__(self, place: str) -> None:
-        self.place = place
+    def __init__(self, place: str, most: int) -> None:
+        self.place, self.most = place, most
         self.root: Any = None
         self.stack: list[_Open] = []
         self.anchors: dict[str, tuple[Any, int]] = {}
@@ -124,8 +124,8 @@ class _DocumentReader:
 
     def _add(self, value: Any, size: int, event: yaml.Event) -> None:
         self.count += size
-        if self.count > MAX_VALUES:
-            raise self._refuse(event, "more (aliases count in full)", f"a document of at most {MAX_VALUES} values")
+        if self.count > self.most:
+            raise self._refuse(event, "more (aliases count in full)", f"a document of at most {self.most} values")
         if not self.stack:
             self.root = value
             return

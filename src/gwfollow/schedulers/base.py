@@ -138,6 +138,14 @@ class Scheduler(ABC):
         `folders` gives the attempt's folder of some ids: a job in neither queue nor history is looked for in its event log there.
         """
 
+    def claim(self, job_id: str, key: str) -> bool:
+        """Put `key` on a job in the queue that somebody else has submitted, so that it is watched as our own.
+
+        False where the queue has no such job, or it has another key, or where the scheduler can do no such thing.  Raises `SubmitRefused`
+        where it is not ours to change.
+        """
+        return False
+
     @abstractmethod
     def hold(self, job_id: str, reason: str) -> None: ...
 

@@ -100,6 +100,17 @@ class Worker:
     def op_priority(self, constraint: str, priority: int) -> None:
         self.schedd.edit(constraint, "JobPrio", str(priority))
 
+    def op_claim(self, cluster: int, key: str) -> bool:
+        """Whether the job now has this key; one that has another keeps it."""
+        mine = f"ClusterId == {cluster}"
+        if self.schedd.query(constraint=f"{mine} && {KEY} =?= undefined", projection=["ClusterId"]):
+            try:
+                self.schedd.edit(f"{mine} && {KEY} =?= undefined", KEY, classad_string(key))
+            except htcondor2.HTCondorException as error:
+                self._refused_or_silent(error)
+        ads = self.schedd.query(constraint=mine, projection=[KEY])
+        return bool(ads) and all(ad.get(KEY) == key for ad in ads)
+
     def op_submit(self, key: str, folder: str, log: str, lines: dict[str, str], dag: dict[str, Any] | None) -> dict[str, Any]:
         """Adopt what is there under `key`, or submit; nobody else does either for this folder meanwhile."""
         with _lock(Path(folder)):

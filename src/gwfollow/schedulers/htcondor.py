@@ -76,6 +76,10 @@ class HTCondor(Scheduler):
         inside = [ad for ad in ads if folder is None or Path(ad["Iwd"]).is_relative_to(folder)]
         return [job_id(ad) for ad in sorted({job_id(ad): ad for ad in inside}.values(), key=lambda ad: ad["ClusterId"])]
 
+    def claim(self, job_id: str, key: str) -> bool:
+        found: bool = self._client.ask("claim", cluster=_cluster(job_id), key=key)
+        return found
+
     # ---- questions -----------------------------------------------------------------------------------------------------
     def query(self, job_ids: Collection[str], folders: Mapping[str, Path] | None = None) -> dict[str, JobStatus]:
         wanted = {one: _cluster(one) for one in job_ids}
