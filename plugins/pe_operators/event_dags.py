@@ -70,7 +70,7 @@ def event_dag_or_reason(event: EventView) -> DAG:
 
 
 def event_dag(event: EventView) -> DAG:
-    """plan -> (build -> submit -> wait -> collect -> process -> publish for each analysis) -> verdict"""
+    """plan -> (build -> submit -> wait -> collect -> process [-> review] -> publish for each analysis) -> verdict"""
     tags = ["gwfollow", f"source:{event.source}", f"state:{state_of(event)}"]
     with DAG(event_dag_id(event.name), tags=tags, doc_md=describe(event), **COMMON) as dag:
         priority = ALERT if event.source == "gracedb" else START
@@ -102,5 +102,11 @@ def analysis_group(
         collect = CollectOperator(task_id="collect", **about)
         process = ProcessSensor(task_id="process", **about)
         publish = PublishOperator(task_id="publish", **about)
-        build >> submit >> wait >> collect >> process >> publish
+        build >> submit >> wait >> collect >> process
+        if analysis.review_first:
+            from pe_operators.review import ReviewOperator  # few analyses ask for it, and every task imports what is at the top
+
+            process >> ReviewOperator(task_id="review", **about) >> publish
+        else:
+            process >> publish
     return build, publish, collect

@@ -12,8 +12,9 @@ from sqlalchemy import select
 
 from gwfollow.errors import GWFollowError, SchedulerSilent
 from gwfollow.ledger.reviews import current_verdict, current_verdicts, record, withheld
-from gwfollow.ledger.schema import Analysis, Event
+from gwfollow.ledger.schema import Analysis, Event, Review
 from gwfollow.ledger.store import Change, Ledger, find_analysis
+from gwfollow.life.changes import refresh_after
 from gwfollow.life.site import NoWork, Site, job_key
 from gwfollow.schedulers.base import JobState, JobStatus
 
@@ -34,7 +35,10 @@ class Standing:
 
 def give_verdict(change: Change, analysis: Analysis, verdict: str, *, message: str = "", attempt: int | None = None) -> bool:
     """A person's verdict, with all that follows from it; False where the same counts already.  Raises as `reviews.record`."""
-    return record(change, analysis, verdict, message=message, attempt=attempt)
+    given = record(change, analysis, verdict, message=message, attempt=attempt)
+    if given:
+        refresh_after(change, analysis)
+    return given
 
 
 def standing(site: Site, event: str, analysis: str) -> Standing:
@@ -66,6 +70,11 @@ def answer(site: Site, event: str, analysis: str, verdict: str, *, message: str,
     site.ledger.run(action, who=site.who, why=message)
 
 
+def in_words(review: Review) -> str:
+    """``approved by alice: the chains have converged``."""
+    return f"{review.verdict} by {review.person}" + (f": {review.message}" if review.message else "")
+
+
 def key_of(event: str, analysis: str, attempt: int) -> str:
     """Under which `decisions` tells of an analysis."""
     return job_key(event, analysis, attempt, 0)
@@ -74,8 +83,7 @@ def key_of(event: str, analysis: str, attempt: int) -> str:
 def decisions(ledger: Ledger, keys: Collection[str]) -> dict[str, JobStatus]:
     """For the shared poller, as a scheduler tells of jobs: an analysis whose review is over has *completed*, any other is *running*.
 
-    Over is a review that was given, and one that is no longer asked for: other results, another status, archived, or not there.
-    Two queries for each event, however many analyses wait.
+    `reason` has the verdict in words.  Over is also a review that nobody asks for any more: other results, another status, or gone.
     """
     events: dict[str, set[str]] = {}
     for key in keys:
@@ -88,12 +96,14 @@ def decisions(ledger: Ledger, keys: Collection[str]) -> dict[str, JobStatus]:
                 for row in event.analyses:
                     key = key_of(event.name, row.name, row.attempt)
                     verdict = given[row.id].verdict if row.id in given else ""
+                    if key not in events[event.name] or row.status not in _WITH_RESULTS or not row.review_first:
+                        continue
                     decided = verdict in {"approved", "preferred", "rejected"}
-                    if key in events[event.name] and row.status in _WITH_RESULTS and row.review_first and not decided:
-                        found[key] = JobStatus(JobState.RUNNING)
+                    state = JobState.COMPLETED if decided else JobState.RUNNING
+                    found[key] = JobStatus(state, reason=in_words(given[row.id]) if decided else "")
     except GWFollowError as error:
         raise SchedulerSilent(f"the ledger does not say: {error}") from error
     return {key: found.get(key, JobStatus(JobState.COMPLETED)) for key in keys}
 
 
-__all__ = ["Standing", "answer", "decisions", "give_verdict", "key_of", "standing"]
+__all__ = ["Standing", "answer", "decisions", "give_verdict", "in_words", "key_of", "standing"]

@@ -1,0 +1,177 @@
+"""A person's approval before an analysis is published: Airflow's own human-in-the-loop task, with the ledger as the truth."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Param
+from airflow.sdk.exceptions import TaskAwaitingInput
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from pe_operators.base import AnalysisOperator, open_site, translated
+from pe_operators.links import JobLogLink, ResultPageLink, page
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from gwfollow.life.review import Standing
+    from gwfollow.schedulers.poller import Query
+
+MESSAGE = "message"
+
+
+class ReviewTrigger(BaseTrigger):
+    """Fires once the ledger has a verdict on the attempt, or nobody asks for one any more.
+
+    All these triggers of a triggerer share one look at the ledger a period.  An answer in Airflow's web UI does not come by here:
+    Airflow wakes the deferred task itself; only one that came before the task was deferred is looked for, once.
+    """
+
+    def __init__(
+        self,
+        *,
+        event: str,
+        analysis: str,
+        attempt: int,
+        ti_id: str,
+        period: float,
+        settle: float,
+        ledger_conn_id: str | None,
+        htcondor_conn_id: str | None,
+    ) -> None:
+        super().__init__()
+        self.event, self.analysis, self.attempt, self.ti_id = event, analysis, attempt, ti_id
+        self.period, self.settle = period, settle
+        self.ledger_conn_id, self.htcondor_conn_id = ledger_conn_id, htcondor_conn_id
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        names = ("event", "analysis", "attempt", "ti_id", "period", "settle", "ledger_conn_id", "htcondor_conn_id")
+        return "pe_operators.review.ReviewTrigger", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        from gwfollow.life.review import key_of
+        from gwfollow.schedulers.poller import shared_poller
+
+        begun = time.monotonic()
+        found = await self._answered()
+        if found is None:
+            poller = shared_poller(("reviews", self.ledger_conn_id), self.period, self._query)
+            status = await poller.wait(key_of(self.event, self.analysis, self.attempt))
+            found = {"text": status.reason or "nobody asks for a review of this attempt any more"}
+            await self._close(status.reason)
+        # Airflow's LocalExecutor can fail a task that comes back while its first exit is still being recorded
+        await asyncio.sleep(max(0.0, self.settle - (time.monotonic() - begun)))
+        yield TriggerEvent(found)
+
+    def _query(self) -> Query:
+        from gwfollow.life.review import decisions
+
+        ledger = open_site("airflow: review", ledger_conn_id=self.ledger_conn_id, htcondor_conn_id=self.htcondor_conn_id).ledger
+        return lambda keys: decisions(ledger, keys)
+
+    async def _answered(self) -> dict[str, Any] | None:
+        """The answer that came between the question and the deferral."""
+        from airflow.sdk.execution_time.hitl import get_hitl_detail_content_detail
+        from asgiref.sync import sync_to_async
+
+        detail = await sync_to_async(get_hitl_detail_content_detail)(ti_id=UUID(self.ti_id))
+        if not (detail.response_received and detail.chosen_options):
+            return None
+        by = detail.responded_by_user
+        return {
+            "chosen_options": list(detail.chosen_options),
+            "params_input": detail.params_input or {},
+            "responded_by_user": {"id": by.id, "name": by.name} if by is not None else None,
+        }
+
+    async def _close(self, verdict: str) -> None:
+        """Nobody needs to answer in Airflow any more: its list of what waits for people says so, with the verdict."""
+        from airflow.sdk.execution_time.hitl import update_hitl_detail_response
+        from asgiref.sync import sync_to_async
+
+        option = ApprovalOperator.APPROVE if verdict.startswith(("approved", "preferred")) else ApprovalOperator.REJECT
+        if verdict:
+            with contextlib.suppress(Exception):  # somebody answered at this moment: both answers are in the ledger
+                await sync_to_async(update_hitl_detail_response)(
+                    ti_id=UUID(self.ti_id), chosen_options=[option], params_input={MESSAGE: verdict}
+                )
+
+
+class ReviewOperator(AnalysisOperator, ApprovalOperator):
+    """Waits, without a worker, until a person approves or rejects the present attempt's results.
+
+    It can be answered on the task's page in Airflow, by ``gwfollow review``, or on the event's tab: all of it stands in the ledger
+    with the person's name, and *publish* obeys the ledger alone.  A verdict that is there already is taken at once.
+    """
+
+    template_fields = ("event", "analysis", "subject", "body")
+    ui_color = "#fff4d6"
+    operator_extra_links = (JobLogLink(), ResultPageLink())
+
+    def __init__(self, **kwargs: Any) -> None:
+        message = Param("", type="string", title="Message", description="Why; kept with the verdict in the ledger.")
+        about = f"{kwargs.get('event')}/{kwargs.get('analysis')}"
+        super().__init__(subject=f"Review {about}", body=f"May {about} be published?", params={MESSAGE: message}, **kwargs)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from gwfollow.life.review import standing
+
+        site = self.site(context)
+        found = translated(lambda: standing(site, self.event, self.analysis))
+        if not found.waits:
+            return self._said(found)
+        self.body = (
+            f"Attempt {found.attempt} of **{self.analysis}** for **{self.event}** is finished and may be published once it is approved.\n\n"
+            f"[Results]({page('results', self)}) · [Logs]({page('logs', self)})\n"
+        )
+        with contextlib.suppress(TaskAwaitingInput):
+            super().execute(context)  # asks; Airflow would park the task until somebody answers it there
+        self._wait(context, found.attempt)
+        raise AssertionError("defer does not return")
+
+    def resume(self, context: Context, event: dict[str, Any], attempt: int) -> dict[str, Any]:
+        """Called when somebody answered in Airflow, or when the trigger fired."""
+        from gwfollow.life.review import answer, standing
+
+        site = self.site(context)
+        if event.get("chosen_options"):
+            person = (event.get("responded_by_user") or {}).get("name")
+            verdict = "approved" if event["chosen_options"] == [self.APPROVE] else "rejected"
+            message = str((event.get("params_input") or {}).get(MESSAGE) or "")
+            self.log.info("%s answered in Airflow: %s", person or "nobody", verdict)
+            person_site = site.acting(f"airflow:{person}") if person else site
+            translated(lambda: answer(person_site, self.event, self.analysis, verdict, message=message, attempt=attempt))
+        else:
+            self.log.info("%s", event.get("text"))
+        found = translated(lambda: standing(site, self.event, self.analysis))
+        if found.waits:
+            self._wait(context, found.attempt)
+        return self._said(found)
+
+    def _said(self, found: Standing) -> dict[str, Any]:
+        self.log.info("attempt %d: %s by %s", found.attempt, found.verdict, found.person)
+        return {"attempt": found.attempt, "verdict": found.verdict, "person": found.person, "message": found.message}
+
+    def _wait(self, context: Context, attempt: int) -> None:
+        settings = self.site(context).settings
+        self.defer(
+            trigger=ReviewTrigger(
+                event=self.event,
+                analysis=self.analysis,
+                attempt=attempt,
+                ti_id=str(context["ti"].id),
+                period=settings.poll_period,
+                settle=settings.settle_period,
+                ledger_conn_id=self.ledger_conn_id,
+                htcondor_conn_id=self.htcondor_conn_id,
+            ),
+            method_name="resume",
+            kwargs={"attempt": attempt},
+            timeout=None,
+        )
