@@ -49,4 +49,8 @@ def livetime(segments: Iterable[Segment]) -> float:
 
 def told(segments: Iterable[Segment]) -> str:
     """As people write them: ``[1126259446, 1126259450) and [1126259460, 1126259462)``."""
-    return " and ".join(f"[{start:.10g}, {end:.10g})" for start, end in segments)
+    return " and ".join(f"[{_number(start)}, {_number(end)})" for start, end in segments)
+
+
+def _number(gps: float) -> str:
+    return f"{gps:.4f}".rstrip("0").rstrip(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,7 +39,8 @@ def read_back(path: Path, name: FrameFile, ifo: str, wanted: Segment, channel: s
     import numpy
     from gwpy.timeseries import TimeSeries
 
-    start, end = max(wanted[0], name.segment[0]), min(wanted[1], name.segment[1])
+    # whole seconds hold whole numbers of samples
+    start, end = max(math.floor(wanted[0]), name.segment[0]), min(math.ceil(wanted[1]), name.segment[1])
     try:
         if name.extension in HDF5:
             channel, series = channel or "", TimeSeries.read(str(path), format="hdf5.gwosc", start=start, end=end)

@@ -125,20 +125,25 @@ class PSD(Pipeline):
         }
 
 
-def check_psd(path: Path, *, spacing: float, low: float, high: float) -> None:
-    """Open a PSD and check that it is whole: finite, positive, on a regular grid of `spacing` Hz that covers `low` to `high` Hz.
+def check_psd(path: Path, *, spacing: float | None, low: float | None = None, high: float | None = None) -> None:
+    """Open a PSD and check that it is whole: on a regular grid of `spacing` Hz (None: its own), finite and positive from `low` to `high` Hz.
 
     Raises `PipelineError` that says what is wrong, `FileNotFoundError` where there is no such file.
     """
     rows = _read_columns(path)
     if len(rows) < 2:
         raise PipelineError(f"{path} has {len(rows)} lines of numbers, not a spectrum")
+    spacing = rows[1][0] - rows[0][0] if spacing is None else spacing
+    if spacing <= 0:
+        raise PipelineError(f"{path}: its frequencies do not rise")
+    # without a band its powers are its maker's affair
+    band = (low if low is not None else math.inf, high if high is not None else -math.inf)
     for index, (frequency, power) in enumerate(rows):
         if abs(frequency - (rows[0][0] + index * spacing)) > 1e-3 * spacing:
             raise PipelineError(f"{path}: {frequency:g} Hz is off the grid of {spacing:g} Hz")
-        if low <= frequency <= high and not (math.isfinite(power) and power > 0):
+        if band[0] <= frequency <= band[1] and not (math.isfinite(power) and power > 0):
             raise PipelineError(f"{path}: {power:g} at {frequency:g} Hz is not a positive, finite power")
-    if rows[0][0] > low or rows[-1][0] < high - spacing:
+    if low is not None and high is not None and (rows[0][0] > low or rows[-1][0] < high - spacing):
         raise PipelineError(f"{path} covers {rows[0][0]:g} to {rows[-1][0]:g} Hz, the analysis needs {low:g} to {high:g} Hz")
 
 
