@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 
 import click
 
-from gwfollow.commands.common import deliver, who
+from gwfollow.commands.common import deliver, echo_json, who
 from gwfollow.ledger import open_ledger
 from gwfollow.ledger.apply import Report
 from gwfollow.ledger.apply import apply as apply_blueprints
 from gwfollow.ledger.blueprints import Reading, read_file
 from gwfollow.ledger.fields import check_name
+from gwfollow.ledger.forms.names import without_spaces
 from gwfollow.ledger.store import Change, Ledger
 from gwfollow.settings import Settings
 
-#: more documents than this are counted, not listed
+#: kinds whose name begins with an event (or the project)
+_OF_EVENTS = frozenset({"event", "analysis", "projectanalysis"})
+#: more documents or warnings than this are counted, not listed
 _LISTED = 50
 
 
@@ -27,24 +31,33 @@ class _OnlyLooking(Exception):
 
 
 @click.command()
-@click.option("-f", "--file", "source", required=True, metavar="FILE", help="Blueprint (YAML); - reads standard input.")
+@click.option(
+    "-f", "--file", "source", required=True, metavar="FILE|URL", help="Blueprint (YAML), or its address; - reads standard input."
+)
 @click.option("-e", "--event", metavar="EVENT", help="Event of the analyses that name none.")
 @click.option("-U", "--update", is_flag=True, help="Merge into what is in the ledger; else another content is refused.")
 @click.option(
     "--later", is_flag=True, help="What an analysis needs may be applied after it; else a need that nothing meets is refused."
 )
 @click.option("--dry-run", is_flag=True, help="Check and say what would happen; store nothing.")
-def apply(source: str, event: str | None, update: bool, later: bool, dry_run: bool) -> None:
+@click.option(
+    "--json", "as_json", is_flag=True, help="An object: dry_run, documents (kind, name, verdict, keys), work, warnings."
+)
+def apply(source: str, event: str | None, update: bool, later: bool, dry_run: bool, as_json: bool) -> None:
     """Add events, analyses and defaults from a blueprint: all of a file, or nothing."""
     if event is not None:
-        check_name(event, "-e EVENT")
-    reading = read_file(source)
+        event = check_name(without_spaces(event), "-e EVENT")
     settings = Settings.read()
+    reading = read_file(source, [host.strip() for host in settings.blueprint_hosts.split(",") if host.strip()])
     ledger = open_ledger(settings)
     report = _apply(ledger, reading, event, update, later, dry_run)
-    for warning in reading.warnings + report.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    _print(report, dry_run)
+    warnings = reading.warnings + report.warnings
+    if as_json:
+        documents = [asdict(entry) for entry in report.entries]
+        echo_json({"dry_run": dry_run, "documents": documents, "work": report.work, "warnings": warnings})
+    else:
+        _warn(warnings)
+        _print(report, dry_run)
     if report.work and not dry_run:
         deliver(ledger, settings)
 
@@ -54,7 +67,9 @@ def _apply(ledger: Ledger, reading: Reading, event: str | None, update: bool, la
 
     def action(change: Change) -> Report:
         report = apply_blueprints(change, reading.blueprints, event=event, update=update, later=later)
-        touched = {entry.name.partition("/")[0] for entry in report.entries if entry.verdict != "unchanged"}
+        touched = {
+            entry.name.partition("/")[0] for entry in report.entries if entry.verdict != "unchanged" and entry.kind in _OF_EVENTS
+        }
         report.work += refresh_events(change, touched - set(report.work))
         if dry_run:
             raise _OnlyLooking(report)
@@ -64,6 +79,20 @@ def _apply(ledger: Ledger, reading: Reading, event: str | None, update: bool, la
         return ledger.run(action, who=who(), why="gwfollow apply")
     except _OnlyLooking as looked:
         return looked.report
+
+
+def _warn(warnings: list[str]) -> None:
+    """Each of them; of many those that say something else, with a count: a catalogue has the same thing a thousand times."""
+    if len(warnings) <= _LISTED:
+        told = dict.fromkeys(warnings, 1)
+    else:
+        told = {}
+        first: dict[str, str] = {}
+        for warning in warnings:
+            one = first.setdefault(warning.partition("): ")[2] or warning, warning)
+            told[one] = told.get(one, 0) + 1
+    for warning, count in told.items():
+        click.echo(f"warning: {warning}{f' (and {count - 1} more like it)' if count > 1 else ''}", err=True)
 
 
 def _print(report: Report, dry_run: bool) -> None:
