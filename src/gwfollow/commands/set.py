@@ -7,7 +7,7 @@ import click
 from gwfollow.commands.common import analysis_name, deliver, who
 from gwfollow.errors import InputError
 from gwfollow.ledger import open_ledger
-from gwfollow.ledger.states import check_status
+from gwfollow.ledger.states import SATISFIES, check_status
 from gwfollow.ledger.steering import PEOPLE, RESURRECT, Asked, ask
 from gwfollow.ledger.store import Change
 from gwfollow.settings import Settings
@@ -45,7 +45,14 @@ def steer(names: tuple[str, ...], verb: str, why: str) -> None:
     ledger = open_ledger(settings)
 
     def action(change: Change) -> list[Asked]:
-        return [ask(change, change.analysis(event, analysis), verb) for event, analysis in pairs]
+        rows = [change.analysis(event, analysis) for event, analysis in pairs]
+        done = [ask(change, row, verb) for row in rows]
+        if verb in SATISFIES:  # a result made by hand may be what analyses of other events wait for, or work on
+            from gwfollow.life.changes import refresh_after
+
+            for row in rows:
+                refresh_after(change, row)
+        return done
 
     done = ledger.run(action, who=who(), why=why)
     for (event, analysis), asked in zip(pairs, done, strict=True):
