@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from gwfollow.errors import InputError
 from gwfollow.ledger.reviews import check_verdict, current_verdict, current_verdicts, record, withheld
-from gwfollow.ledger.schema import Analysis, Attempt, Event, Journal, Need, Outbox, Review, now
+from gwfollow.ledger.schema import Analysis, Attempt, Event, Journal, Outbox, Review, now
 from gwfollow.ledger.store import Ledger
 
 HOUR = timedelta(hours=1)
@@ -138,16 +138,6 @@ def test_an_approval_asks_for_the_run_that_publishes(ledger: Ledger) -> None:
     assert runs(ledger) == []
     give(ledger, "a", "approve")
     assert runs(ledger) == [{"event": "E", "run_id": "rev-1", "everything": True}]
-
-
-def test_what_waits_for_a_verdict_is_given_work_by_it(ledger: Ledger) -> None:
-    with ledger.change(who="test") as change:
-        needy = change.analysis("E", "c")
-        needy.needs.append(
-            Need(position=0, condition="name: a and review: approved", needed=change.analysis("E", "a"), optional=False)
-        )
-    give(ledger, "a", "approve")
-    assert runs(ledger) == [{"event": "E", "run_id": "rev-1"}]
 
 
 @pytest.mark.parametrize("word", ["maybe", "", None, "ready"])

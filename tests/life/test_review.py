@@ -7,7 +7,8 @@ from memory import MemoryScheduler
 from sqlalchemy import select
 
 from gwfollow.errors import SchedulerSilent
-from gwfollow.ledger.schema import Journal, Review
+from gwfollow.ledger.needs import link
+from gwfollow.ledger.schema import Journal, Outbox, Review
 from gwfollow.ledger.store import Ledger, find_analysis
 from gwfollow.life import NoWork, Site
 from gwfollow.life.build import build
@@ -74,6 +75,21 @@ def test_a_fresh_attempt_needs_a_fresh_verdict(finished: Site, scheduler: Memory
     with pytest.raises(NoWork, match="waits for a person's approval"):
         publish(finished, E, "psd")
     assert standing(finished, E, "psd").verdict == ""
+
+
+def test_what_needs_a_verdict_is_given_work_by_it(finished: Site) -> None:
+    with finished.ledger.change(who="test") as change:
+        row = change.analysis(E, "pe")
+        row.document = {**row.document, "needs": [[{"name": "psd"}, {"review": "approved"}]]}
+        link(change.event(E), {})
+        change.set_status(row, "ready")
+    assert plan(finished, E).skipped["pe"] == "psd is not yet review: approved"
+    verdict(finished, "approve")
+    with finished.ledger.read() as session:
+        asked = session.scalars(select(Outbox.payload).order_by(Outbox.id.desc())).first()
+    assert asked is not None
+    assert asked["everything"] is True, "the later request must not take away what the earlier one asked for"
+    assert plan(finished, E).work == ("pe",)
 
 
 def test_an_answer_in_airflow_is_a_verdict_in_the_ledger(finished: Site) -> None:

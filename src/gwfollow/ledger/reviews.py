@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from gwfollow.errors import InputError
 from gwfollow.ledger.schema import Analysis, Attempt, Event, Review, now
-from gwfollow.ledger.states import SATISFIES, STARTABLE
+from gwfollow.ledger.states import SATISFIES
 from gwfollow.ledger.store import Change
 from gwfollow.naming import PROJECT
 
@@ -92,7 +92,7 @@ def record(
     time: datetime | None = None,
     attempt: int | None = None,
 ) -> bool:
-    """Store a verdict with its journal entry and the work that it gives; False where the very same one counts already.
+    """Store a verdict with its journal entry, and ask for the run that may publish; False where the very same one counts already.
 
     Parameters
     ----------
@@ -153,16 +153,9 @@ def _add(change: Change, analysis: Analysis, verdict: str, person: str, message:
 
 
 def _give_work(change: Change, analysis: Analysis) -> None:
-    """What a verdict sets going: the publication that waited for it, and analyses whose needs speak of reviews."""
-    if analysis.review_first and analysis.status in {"finished", "processing"} and withheld(change.session, analysis) is None:
+    """A run for the publication that waited for the verdict; who else looks at it is told by `gwfollow.life.changes`."""
+    if analysis.status in {"finished", "processing"} and withheld(change.session, analysis) is None:
         change.give_work(analysis.event, everything=True)
-    elif any(row.status in STARTABLE and speaks_of_reviews(row) for row in analysis.event.analyses):
-        change.give_work(analysis.event)
-
-
-def speaks_of_reviews(analysis: Analysis) -> bool:
-    """Whether a need of the analysis is about a verdict."""
-    return any(need.dynamic or "review" in need.condition for need in analysis.needs)
 
 
 def reviews_of(session: Session, rows: Iterable[Analysis]) -> dict[int, list[Review]]:
@@ -184,7 +177,6 @@ __all__ = [
     "record",
     "rejected_ids",
     "reviews_of",
-    "speaks_of_reviews",
     "verdicts_in",
     "withheld",
 ]

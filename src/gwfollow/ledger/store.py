@@ -172,6 +172,8 @@ class Change:
         event.revision += 1
         if event in self.session.new:
             self.session.flush()
+        # this request takes the place of those that have not been delivered, so it must not ask for less
+        everything = everything or (event.revision > 1 and self._waits_for_everything(event))
         run_id = f"rev-{event.revision}"
         # no look for a twin first, as in `send`: the event's version lets one writer alone have this revision
         self.session.add(
@@ -184,6 +186,10 @@ class Change:
             )
         )
         return event.revision
+
+    def _waits_for_everything(self, event: Event) -> bool:
+        waiting = select(Outbox.payload).where(Outbox.event_id == event.id, Outbox.destination == "airflow", Outbox.kind == "run")
+        return any(payload.get("everything") for payload in self.session.scalars(waiting.where(Outbox.state == "pending")))
 
     def send(self, destination: str, kind: str, payload: dict[str, Any], *, key: str, event: Event | None = None) -> bool:
         """Store a message for the outside world; False when one with this key is there already.
