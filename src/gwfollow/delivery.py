@@ -1,4 +1,4 @@
-"""Where the outbox goes: runs of an event's DAG to Airflow, log entries and labels to GraceDB.
+"""Where the outbox goes: runs of an event's DAG to Airflow, log entries and labels to GraceDB, configurations to git.
 
 report = deliver(ledger, destinations(settings), who="upkeep")
 """
@@ -16,6 +16,7 @@ from gwfollow.gracedb.writer import GraceDBWriter
 from gwfollow.ledger.outbox import Destination, Message, Report, deliver, scrub
 from gwfollow.ledger.store import Ledger
 from gwfollow.naming import event_dag_id, event_file, file_dag_id, read_revision
+from gwfollow.repository.writer import RepositoryWriter
 from gwfollow.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def destinations(
 
     Raises `InputError` where the settings are wrong.
     """
-    found: dict[str, Destination] = {}
+    found: dict[str, Destination] = {"repository": RepositoryWriter(settings)}  # an event may name one of its own
     if (api := airflow or AirflowAPI.from_settings(settings)) is not None:
         found["airflow"] = AirflowRuns(api)
     if (client := gracedb or GraceDBClient.from_settings(settings)) is not None:

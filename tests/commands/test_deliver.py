@@ -80,7 +80,8 @@ def test_what_has_to_wait_is_75_and_what_is_refused_is_1_until_it_is_put_back(
     assert "1 delivered" in done.stdout
 
 
-def test_nowhere_to_deliver_to_is_an_error_that_names_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nowhere_to_deliver_to_is_an_error_that_names_the_settings(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GWFOLLOW_LEDGER", sqlite_url)
     for name in ("GWFOLLOW_AIRFLOW_URL", "GWFOLLOW_GRACEDB_URL"):
         monkeypatch.delenv(name, raising=False)
 

@@ -1,4 +1,4 @@
-"""``gwfollow deliver``: send what waits for Airflow and GraceDB."""
+"""``gwfollow deliver``: send what waits for Airflow, GraceDB and the events' repositories."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ def deliver(seconds: float, retry_poisoned: bool, why: str) -> None:
 
     settings = Settings.read()
     where = destinations(settings)
-    if not where:
-        raise InputError("nowhere to deliver to: neither GWFOLLOW_AIRFLOW_URL nor GWFOLLOW_GRACEDB_URL is set")
     ledger, who = open_ledger(settings), user()
+    if where.keys() == {"repository"} and not outbox.pending(ledger, where):
+        raise InputError(
+            "nowhere to deliver to: neither GWFOLLOW_AIRFLOW_URL nor GWFOLLOW_GRACEDB_URL is set, and nothing waits for a repository"
+        )
     if retry_poisoned:
         click.echo(f"{outbox.retry_poisoned(ledger, who=who, why=why)} put back")
     report = outbox.deliver(ledger, where, who=who, deadline=seconds)

@@ -135,6 +135,13 @@ def deliver(
     return report
 
 
+def pending(ledger: Ledger, destinations: Iterable[str]) -> int:
+    """How many messages wait for these destinations."""
+    with ledger.read() as session:
+        query = select(func.count()).where(Outbox.state == "pending", Outbox.destination.in_(list(destinations)))
+        return session.scalar(query) or 0
+
+
 def retry_poisoned(ledger: Ledger, *, who: str, why: str = "", event: str | None = None, destination: str | None = None) -> int:
     """Put poisoned messages back, with a fresh count of refusals; the number of them."""
 
@@ -200,9 +207,7 @@ class _Run:
             return [found for found in session.scalars(query) if found not in self.lost]
 
     def pending(self) -> int:
-        with self.ledger.read() as session:
-            query = select(func.count()).where(Outbox.state == "pending", Outbox.destination.in_(self.destinations))
-            return session.scalar(query) or 0
+        return pending(self.ledger, self.destinations)
 
     def supersede(self) -> int:
         """Set aside what a newer message of the same event makes pointless."""
@@ -356,4 +361,4 @@ def _answers(session: Session, row: Outbox) -> tuple[Mapping[str, Any], ...]:
     return tuple(session.scalars(select(Outbox.result).where(Outbox.state == "delivered", *same)))
 
 
-__all__ = ["Destination", "Failure", "Message", "Report", "deliver", "retry_poisoned", "scrub"]
+__all__ = ["Destination", "Failure", "Message", "Report", "deliver", "pending", "retry_poisoned", "scrub"]

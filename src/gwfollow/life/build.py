@@ -24,6 +24,7 @@ from gwfollow.life.changes import DOCUMENT, asset_inputs, document_checksum
 from gwfollow.life.site import NoWork, Site, attempt_folder, current_attempt, pipeline_for, task_for
 from gwfollow.life.stop import leave_attempt
 from gwfollow.pipelines.base import Pipeline
+from gwfollow.repository import outgoing
 from gwfollow.pipelines.makers import check_taken
 
 
@@ -77,7 +78,7 @@ def _build_alone(site: Site, event: str, analysis: str, claimed: Attempt) -> Bui
         reason = explain(error)
         stick(site, event, analysis, reason, attempt=claimed.number)
         raise PipelineError(f"{event}/{analysis}: {reason}") from error
-    site.ledger.run(lambda change: _built(change, event, analysis, claimed.number, inputs), who=site.who)
+    site.ledger.run(lambda change: _built(site, change, event, analysis, claimed.number, inputs), who=site.who)
     return Built(claimed.number, folder, inputs, fresh=True)
 
 
@@ -134,13 +135,14 @@ def _claim(site: Site, change: Change, event: str, analysis: str) -> Attempt:
     return attempt
 
 
-def _built(change: Change, event: str, analysis: str, number: int, inputs: Mapping[str, str]) -> None:
+def _built(site: Site, change: Change, event: str, analysis: str, number: int, inputs: Mapping[str, str]) -> None:
     row = change.analysis(event, analysis)
     attempt = current_attempt(change.session, row)
     if attempt is None or attempt.number != number or attempt.state != "building":
         raise NoWork(f"{event}/{analysis}: attempt {number} is no longer the present one")
     attempt.state, attempt.built, attempt.inputs = "built", now(), dict(inputs)
     change.journal(f"attempt {number} built", event=event, analysis=analysis, inputs=dict(inputs))
+    outgoing.configuration(change, row, attempt, site.settings)
 
 
 def _run_builder(pipeline: Pipeline, folder: Path) -> dict[str, str]:

@@ -23,6 +23,7 @@ from gwfollow.life.retraction import taken
 from gwfollow.life.site import NoWork, Site, assets_of, current_attempt, last_job, pipeline_for, scheduler_name, task_for
 from gwfollow.life.submit import Submitted, hand_over
 from gwfollow.pipelines.base import Assets, Pipeline, Task
+from gwfollow.repository import outgoing
 from gwfollow.results.keep import Kept, keep, offers, record
 from gwfollow.results.store import Store
 
@@ -63,7 +64,7 @@ def collect(site: Site, event: str, analysis: str) -> Collected:
         if not _still_runs(site, event, analysis):
             stick(site, event, analysis, reason)
         raise PipelineError(f"{event}/{analysis}: {reason}") from error
-    site.ledger.run(lambda change: _record(change, event, analysis, task.attempt, rows), who=site.who)
+    site.ledger.run(lambda change: _record(site, change, event, analysis, task.attempt, rows), who=site.who)
     return Collected(task.attempt, _nested(rows))
 
 
@@ -146,7 +147,7 @@ def _nested(rows: list[_AssetRow]) -> dict[str, dict[str, dict[str, str]]]:
     return nested
 
 
-def _record(change: Change, event: str, analysis: str, number: int, rows: list[_AssetRow]) -> None:
+def _record(site: Site, change: Change, event: str, analysis: str, number: int, rows: list[_AssetRow]) -> None:
     row = change.analysis(event, analysis)
     attempt = current_attempt(change.session, row)
     if attempt is None or attempt.number != number or row.status not in {"running", "stuck", *SATISFIES}:
@@ -161,6 +162,7 @@ def _record(change: Change, event: str, analysis: str, number: int, rows: list[_
     found = {f"{name}.{label}" if label else name: sha256 for name, label, _, sha256, _ in rows}
     change.journal(f"{len(rows)} assets collected", event=event, analysis=analysis, assets=found)
     change.session.flush()
+    outgoing.psds(change, row, attempt, site.settings)
     refresh_after(change, row)
 
 
