@@ -225,12 +225,12 @@ def _checked(condition: Condition, value: object, place: str) -> Condition:
     """With the value as the ledger spells it, where the ledger has a list of them."""
     head, text, sign = condition.path[0], condition.value, condition.operator
     ordered = sign in _ORDER
-    if not text or (ordered and _number(text) is None):
-        raise InputError(place, value, "a number after the comparison" if ordered else _RULE)
     if head in _SINGLE | {"status", "review"} and len(condition.path) == 1 + (condition.path == ("review", "status")):
         if ordered:
             raise InputError(place, value, f"a {head}, which has no order")
         condition = Condition(condition.path, text, condition.negated != (sign == "!="))
+    if not text or (ordered and _number(text) is None):
+        raise InputError(place, value, "a number after the comparison" if ordered else _RULE)
     if head == "name" and condition.path == ("name",) and not NAME.fullmatch(text):
         raise InputError(place, value, _RULE)
     if condition.path == ("status",):
