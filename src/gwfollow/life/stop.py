@@ -9,6 +9,7 @@ from gwfollow.errors import TransientError
 from gwfollow.ledger.schema import Job, now
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life.site import Site, current_attempt, pipeline_for, task_for
+from gwfollow.pipelines.base import Task
 from gwfollow.schedulers.base import JobState, Scheduler
 
 #: seconds that a removal may take before it is tried again later
@@ -18,7 +19,8 @@ CONFIRM_SECONDS = 15.0
 def stop(site: Site, event: str, analysis: str) -> bool:
     """Ensure that an analysis whose status is *stop* has no job left, then make it *stopped*.
 
-    False where the status is something else.  Raises `TransientError` while the scheduler has not confirmed it.
+    False where the status is something else.  A pipeline that raises in `eject_job` leaves it *stuck*,
+    its job removed all the same.  Raises `TransientError` while the scheduler has not confirmed it.
     """
     with site.ledger.read() as session:
         row = find_analysis(session, event, analysis)
@@ -29,17 +31,30 @@ def stop(site: Site, event: str, analysis: str) -> bool:
         folder = Path(attempt.folder if attempt else "")
         task = task_for(session, row, attempt, site.settings) if attempt else None
     _remove_all(site, jobs, folder, reason=f"gwfollow: {site.who} stopped {event}/{analysis}")
-    if task is not None:
-        pipeline_for(task).eject_job()
+    fault = _told(task) if task is not None else None
 
     def action(change: Change) -> None:
         row = change.analysis(event, analysis)
         if row.status == "stop":
             _mark_removed(change, [job.id for job in jobs])
-            change.set_status(row, "stopped", reason=row.reason)
+            if fault is None:
+                change.set_status(row, "stopped", reason=row.reason)
+            else:
+                change.set_status(row, "stuck", reason=f"its job is removed; eject_job: {fault}")
 
     site.ledger.run(action, who=site.who)
     return True
+
+
+def _told(task: Task) -> str | None:
+    """Tell the pipeline that its job is gone; what it raises, for it must not hold up what else is to be stopped."""
+    from gwfollow.life.build import explain  # which imports this module
+
+    try:
+        pipeline_for(task).eject_job()
+    except Exception as error:
+        return explain(error)
+    return None
 
 
 def leave_attempt(site: Site, event: str, analysis: str) -> None:

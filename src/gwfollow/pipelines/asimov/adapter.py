@@ -140,7 +140,8 @@ class AsimovPipeline(Pipeline):
         if not self.folder.is_dir():
             return ()
         named = map(Path, value(self._ask(["clean"], status="finished"), "clean") or ())
-        return tuple(path for path in named if path.is_relative_to(self.task.folder))
+        inside = self.task.folder.resolve()
+        return tuple(path for path in named if (path.parent.resolve() / path.name).is_relative_to(inside))
 
     @classmethod
     def read_ini(cls, path: Path) -> dict[str, Any]:

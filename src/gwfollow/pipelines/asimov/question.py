@@ -60,6 +60,7 @@ def ask_about(
         "status": status,
         "state": dict(state),
         "folder": str(task.folder),
+        "project": str(folder),
         "environment": str(folder / "environment"),
         "repository": str(folder / "repository"),
         "config file": str(folder / "repository" / category / f"{task.analysis}.ini"),
@@ -164,6 +165,7 @@ def _config(task: Task, folder: Path, category: str) -> dict[str, dict[str, str]
         "logging": {"location": str(folder / "log")},
         "storage": {name: str(folder / "store") for name in ("root", "directory", "results_store")},
         "scheduler": {"type": "htcondor"},
+        "ledger": {"engine": "none"},  # asimov looks for one of its own on import, which costs a third of a second
         "condor": {"user": user, "scheduler": "gwfollow"},
     }
     if task.get("template"):

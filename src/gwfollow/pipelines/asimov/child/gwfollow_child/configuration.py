@@ -6,6 +6,8 @@ lead out of the attempt's folder, or to another scheduler, is ours.
 
 from __future__ import annotations
 
+import configparser
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -13,14 +15,19 @@ from typing import Any
 
 
 def configure(question: dict[str, Any]) -> None:
-    """Set it before the plugin is imported: many read it at import."""
+    """Write the project's asimov.conf, which counts before all others, and import asimov where it finds it."""
+    written = configparser.ConfigParser(interpolation=None)
+    written.read_dict(
+        {name: {key: value.replace("%", "%%") for key, value in values.items()} for name, values in question["config"].items()}
+    )
+    place = Path(question["project"], ".asimov", "asimov.conf")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("w") as stream:
+        written.write(stream)
+    os.chdir(question["project"])
     from asimov import config
 
-    for section, values in question["config"].items():
-        if not config.has_section(section):
-            config.add_section(section)
-        for key, value in values.items():
-            config.set(section, key, str(value).replace("%", "%%"))
+    os.chdir(question["folder"])
     for section in ("pipelines", "rift"):
         _where_missing(config, section, "environment", sys.prefix, Path.is_dir)
     _where_missing(config, "pesummary", "executable", str(Path(sys.prefix, "bin", "summarypages")), Path.is_file)

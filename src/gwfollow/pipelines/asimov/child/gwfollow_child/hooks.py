@@ -21,7 +21,6 @@ _ONCE = ("before_build", "before_submit")
 
 def run(question: dict[str, Any], book: Book, answer: dict[str, Any]) -> None:
     """Make the analysis, call the hooks, and put what came of them into the answer."""
-    os.chdir(question["folder"])
     lead_path(book, question["programs"])
     lead_bindings(book)
     configure(question)

@@ -10,6 +10,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -64,13 +65,20 @@ def _installed() -> Any:
 
 
 def _load_later(name: str) -> None:
-    """asimov's library for reports brings matplotlib, a third of the time of importing asimov; here nobody asks for a report."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.loader is None or name in sys.modules:
+    """asimov's library for reports brings matplotlib, half of the time of importing asimov; here hardly anybody asks for a report."""
+    if name in sys.modules or importlib.util.find_spec(name) is None:
         return
-    spec.loader = loader = importlib.util.LazyLoader(spec.loader)
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
+
+    def really(attribute: str) -> Any:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        if sys.modules.get(name) is module:
+            del sys.modules[name]
+        return getattr(importlib.import_module(name), attribute)
+
+    module = types.ModuleType(name)
+    module.__getattr__ = really  # type: ignore[method-assign]
+    sys.modules[name] = module
 
 
 @contextmanager
