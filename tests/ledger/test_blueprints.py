@@ -156,6 +156,14 @@ def test_a_matrix_comes_out_as_its_analyses() -> None:
     assert read.warnings == ["f, document 1 (analysis a-Y Z): the name 'a-Y Z' has spaces; it was read as 'a-Y-Z'"]
 
 
+def test_a_project_analysis_may_be_a_matrix() -> None:
+    text = "kind: ProjectAnalysis\nname: a-{x.y}\npipeline: psd\nsubjects: [GW1]\nstrategy: {x.y: [1, 2]}"
+    assert [(b.kind, b.name, b.subjects) for b in read_text(text, "f").blueprints] == [
+        ("projectanalysis", "a-1", ("GW1",)),
+        ("projectanalysis", "a-2", ("GW1",)),
+    ]
+
+
 def test_productions_may_have_a_matrix_too() -> None:
     text = "kind: event\nname: E\nproductions: [{'a-{x.y}': {pipeline: psd, strategy: {x.y: [1, 2]}}}]"
     assert [b.name for b in read_text(text, "f").blueprints] == ["E", "a-1", "a-2"]

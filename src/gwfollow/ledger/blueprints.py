@@ -127,11 +127,17 @@ def _blueprint(document: Mapping[str, Any], place: str, warnings: list[str]) -> 
 
 def _configuration(plain: dict[str, Any], place: str, warnings: list[str]) -> Blueprint:
     plain.pop("name", None)
-    entries = plain.get("postprocessing") or {}
-    for name, entry in entries.items():
-        if postprocessing.is_definition(entry):
-            read = _postprocessing({"name": name, **entry}, f"{place}, postprocessing.{name}", warnings)
-            entries[name] = read.document["postprocessing"][name]
+    if "postprocessing" in plain:
+        kept: dict[str, Any] = {}
+        for name, entry in plain["postprocessing"].items():
+            if postprocessing.is_definition(entry):
+                where = f"{place}, postprocessing.{name}"
+                renamed, told = names.rename({"name": name, **entry}, where)
+                warnings += told
+                kept |= _postprocessing(renamed, where, warnings).document["postprocessing"]
+            else:
+                kept[name] = entry
+        plain["postprocessing"] = kept
     return Blueprint("configuration", PROJECT, place, plain)
 
 

@@ -92,6 +92,7 @@ ANSWERS: dict[str, tuple[int, dict[str, str], bytes]] = {
     "/elsewhere": (302, {"Location": "https://evil.example/psd.yaml?x=secret"}, b""),
     "/metadata": (302, {"Location": "http://169.254.169.254/latest/meta-data"}, b""),
     "/file": (302, {"Location": "file:///etc/passwd"}, b""),
+    "/chunked": (200, {"Transfer-Encoding": "chunked"}, b"a\r\nkind: anal\r\n5\r\nysis\n\r\n0\r\n\r\n"),
     "/moved": (302, {"Location": "/psd.yaml"}, b""),
     "/round": (302, {"Location": "/round"}, b""),
 }
@@ -143,6 +144,11 @@ def test_a_file_may_name_addresses(server: Server, tmp_path: Path) -> None:
     assert read_file(str(path), [server.host]).blueprints[0].name == "psd"
 
 
+def test_a_file_that_comes_in_chunks_is_put_together(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Handler, "protocol_version", "HTTP/1.1")
+    assert fetch(server.url("/chunked"), [server.host], "x")[0] == b"kind: analysis\n"
+
+
 def test_a_redirect_within_the_hosts_is_followed(server: Server) -> None:
     content, found = fetch(server.url("/moved"), [server.host], "x")
     assert (content, found) == (PSD, server.url("/psd.yaml"))
@@ -186,6 +192,10 @@ def test_a_server_that_drips_is_left_when_time_is_over(server: Server) -> None:
     with pytest.raises(RemoteSilent, match=r"x: the server did not send the whole file in 0.3 s"):
         fetch(server.url("/drip"), [server.host], "x", seconds=0.3)
     assert server.dripping.wait(10)  # it did send something, again and again
+    for thread in threading.enumerate():
+        if thread.name == "gwfollow-fetch":
+            thread.join(20)
+            assert not thread.is_alive()
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,8 @@ def test_what_makes_no_sense_is_refused(text: str, message: str) -> None:
 
 
 def test_a_configuration_may_hold_them_beside_settings_of_pipelines_as_it_is_exported() -> None:
-    text = "kind: configuration\npostprocessing: {x: {stages: [{name: a, pipeline: psd}]}, pesummary: {cosmology: Planck15}}"
+    text = "kind: configuration\npostprocessing: {x y: {stages: [{name: a b, pipeline: psd}]}, pesummary: {cosmology: Planck15}}"
     (read,) = read_text(text, "f").blueprints
     assert read.document == {
-        "postprocessing": {"x": {"stages": [{"name": "a", "pipeline": "psd"}]}, "pesummary": {"cosmology": "Planck15"}}
+        "postprocessing": {"x-y": {"stages": [{"name": "a-b", "pipeline": "psd"}]}, "pesummary": {"cosmology": "Planck15"}}
     }

@@ -234,17 +234,19 @@ def _refusal(answer: requests.Response, place: str) -> GWFollowError:
 
 
 def _content(answer: requests.Response, place: str, given_up: threading.Event) -> bytes:
+    from urllib3.exceptions import HTTPError
+
     if answer.headers.get("Content-Encoding", "identity") != "identity":
         raise RemoteRefused(f"{place}: the server sent a compressed file, which was not asked for")
     content = bytearray()
     try:
-        for piece in answer.raw.stream(2**16, decode_content=False):
+        while piece := answer.raw.read1(2**16, decode_content=False):  # what is there: one that drips must not hold the thread
             content += piece
             if len(content) > MAX_BYTES:
                 raise InputError(place, "a longer one", f"a file of at most {MAX_BYTES} bytes")
             if given_up.is_set():
                 raise RemoteSilent(f"{place}: given up")
-    except (OSError, *_urllib3_errors()) as error:
+    except (OSError, HTTPError) as error:
         raise RemoteSilent(f"{place}: the answer broke off: {_reason(error)}") from None
     declared = answer.headers.get("Content-Length", "")
     if declared.isdigit() and int(declared) != len(content):
@@ -252,12 +254,6 @@ def _content(answer: requests.Response, place: str, given_up: threading.Event) -
     if _WEB_PAGE.match(content[:200].decode("utf-8", "replace")):
         raise InputError(f"{place}: is a web page, not YAML; use the address of the file itself (raw), which asks for no login")
     return bytes(content)
-
-
-def _urllib3_errors() -> tuple[type[Exception], ...]:
-    from urllib3.exceptions import HTTPError
-
-    return (HTTPError,)
 
 
 def _reason(error: BaseException) -> str:

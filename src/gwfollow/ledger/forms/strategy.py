@@ -44,8 +44,7 @@ def expand(document: Mapping[str, Any], place: str) -> Iterator[tuple[dict[str, 
         made = plain
         for path, value in combination.items():
             made = _with(made, path.split("."), value, f"{place}, strategy.{path}")
-        words = {path: _word(value) for path, value in combination.items()}
-        name = _FIELD.sub(lambda found, words=words: words[found[1]], template)
+        name = _filled(template, combination)
         if (other := seen.setdefault((repr(made.get("event")), name), combination)) is not combination:
             raise _same_name(template, name, other, combination, place)
         yield made | {"name": name}, place
@@ -78,6 +77,10 @@ def _template(name: object, matrix: Mapping[str, Sequence[Any]], place: str) -> 
         if len(values) > 1 and path != "event" and path not in _FIELD.findall(name):
             raise InputError(place, name, f"{{{path}}} in it: without that the name is the same for several values of {path}")
     return name
+
+
+def _filled(template: str, combination: Mapping[str, Any]) -> str:
+    return _FIELD.sub(lambda found: _word(combination[found[1]]), template)
 
 
 def _with(document: Mapping[str, Any], path: Sequence[str], value: Any, place: str) -> dict[str, Any]:
