@@ -1,4 +1,5 @@
-"""Every minute: deliver what the outbox holds, ask for the runs that nobody asked for, deliver those requests too, tell how we are.
+"""Every minute: deliver what the outbox holds, ask for the runs that nobody asked for, deliver those requests too, tell how we
+are, and see how far running analyses are.
 
 Beside it, so that a slow GraceDB does not hold that up: ask GraceDB for what no alert told us of (every few minutes), process what is left
 in the inbox, and fetch the sky maps that alerts only name.
@@ -12,7 +13,7 @@ from airflow.sdk import DAG
 
 from pe_operators.alerts import FetchSkymapsOperator, HealthOperator, ProcessInboxOperator, ReconcileOperator
 from pe_operators.base import HOUSEKEEPING, by_priority
-from pe_operators.upkeep import DeliverOperator, SweepOperator
+from pe_operators.upkeep import DeliverOperator, ProgressOperator, SweepOperator
 
 COMMON = {
     "schedule": timedelta(minutes=1),
@@ -29,6 +30,7 @@ COMMON = {
 with DAG("upkeep", **COMMON):
     DeliverOperator(task_id="deliver") >> SweepOperator(task_id="sweep") >> DeliverOperator(task_id="deliver_requests")
     HealthOperator(task_id="health")
+    ProgressOperator(task_id="progress")
 
 with DAG("reconcile", **COMMON):
     (

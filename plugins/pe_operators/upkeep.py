@@ -37,6 +37,16 @@ class DeliverOperator(_SiteOperator):
         return deliver(site, gracedb_conn_id=self.gracedb_conn_id)
 
 
+class ProgressOperator(_SiteOperator):
+    """Looks how far every running analysis is and writes it into the ledger."""
+
+    def execute(self, context: Context) -> str:
+        from gwfollow.life.progress import mark_all
+
+        site = open_site("airflow: upkeep", ledger_conn_id=self.ledger_conn_id, htcondor_conn_id=self.htcondor_conn_id)
+        return str(mark_all(site))
+
+
 class SweepOperator(_SiteOperator):
     """Asks for a run of every event that has work and no run at it."""
 

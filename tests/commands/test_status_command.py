@@ -24,7 +24,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 def test_json_has_the_documented_keys(gwfollow: Run) -> None:
     psd, bilby = json.loads(gwfollow("status", "--json"))
-    assert set(psd) == {"event", "analysis", "pipeline", "status", "since", "attempt", "reason"}
+    assert set(psd) == {*("event", "analysis", "pipeline", "status", "since", "attempt", "reason"), "progress", "progress_since"}
     assert (bilby["event"], bilby["analysis"], bilby["status"], bilby["attempt"]) == ("GW1", "bilby", "ready", 0)
     assert datetime.fromisoformat(psd["since"]).tzinfo is not None
 
@@ -37,6 +37,7 @@ def test_one_event_is_shown_and_an_unknown_one_refused(gwfollow: Run) -> None:
         "status",
         "since",
         "attempt",
+        "progress",
         "reason",
     ]
     with pytest.raises(NotFound, match="no event 'GW2'"):
@@ -52,13 +53,13 @@ def test_without_events_it_says_how_to_add_one(gwfollow: Run, ledger: Ledger) ->
 
 def test_every_line_of_a_pipe_names_its_event_and_columns_are_straight() -> None:
     rows = [
-        StatusRow("GW1", "psd", "psd", "running", NOW - timedelta(hours=3, minutes=12), 1, None),
+        StatusRow("GW1", "psd", "psd", "running", NOW - timedelta(hours=3, minutes=12), 1, None, "nodes 1/4", NOW - timedelta(0, 840)),
         StatusRow("GW1", "bilby", "bilby", "stuck", NOW - timedelta(seconds=3), 12, "held:\n no such executable"),
     ]
     assert table(rows, NOW, colours=False) == (
-        "event  analysis  pipeline  status   since       attempt  reason\n"
-        "GW1    psd       psd       running  3 h 12 min  1\n"
-        "GW1    bilby     bilby     stuck    3 s         12       held: no such executable\n"
+        "event  analysis  pipeline  status   since       attempt  progress               reason\n"
+        "GW1    psd       psd       running  3 h 12 min  1        nodes 1/4, 14 min ago\n"
+        "GW1    bilby     bilby     stuck    3 s         12                              held: no such executable\n"
     )
 
 

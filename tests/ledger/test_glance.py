@@ -14,6 +14,7 @@ from gwfollow.errors import InputError, LedgerBusy, NotFound
 from gwfollow.ledger.apply import apply
 from gwfollow.ledger.blueprints import read_text
 from gwfollow.ledger.glance import status_rows
+from gwfollow.ledger.schema import ProgressMark
 from gwfollow.ledger.store import Ledger
 from gwfollow.settings import Settings
 from postgres_server import PostgresServer
@@ -38,6 +39,22 @@ def test_every_analysis_of_active_events_is_told(filled: Settings) -> None:
     ]
     assert rows[0].since is not None
     assert abs(datetime.now(UTC) - rows[0].since) < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("status", "attempt", "shown"),
+    [("running", 1, "25%, 3 of 4 chains"), ("stuck", 1, "25%, 3 of 4 chains"), ("running", 2, ""), ("uploaded", 1, "")],
+)
+def test_progress_is_told_of_what_runs_and_of_its_present_attempt(
+    filled: Settings, ledger: Ledger, status: str, attempt: int, shown: str
+) -> None:
+    with ledger.change(who="test") as change:
+        row = change.analysis("GW1", "psd")
+        row.status, row.attempt = status, attempt
+        change.session.add(ProgressMark(analysis_id=row.id, attempt=1, fraction=0.25, line="3 of 4 chains"))
+    found = status_rows(filled)[0]
+    assert found.progress == shown
+    assert (found.progress_since is not None) == bool(shown)
 
 
 def test_an_archived_event_is_told_when_asked_by_name(filled: Settings) -> None:

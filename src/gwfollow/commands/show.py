@@ -7,13 +7,15 @@ from typing import Any
 
 import click
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from gwfollow.commands.common import echo_json, split_name
 from gwfollow.ledger import open_ledger
+from gwfollow.ledger.glance import said
 from gwfollow.ledger.merge import event_document, merged_document
 from gwfollow.ledger.needs import unmet, unmet_in_event
-from gwfollow.ledger.schema import Analysis, Attempt, Event, Job, Review
+from gwfollow.ledger.schema import Analysis, Attempt, Event, Job, ProgressMark, Review
+from gwfollow.ledger.states import RUNS
 from gwfollow.ledger.store import find_analysis, find_event
 from gwfollow.ledger.yamlfile import write_documents
 from gwfollow.times import gps_to_utc
@@ -74,9 +76,18 @@ def _summary(row: Analysis, unmet_needs: list[str]) -> dict[str, Any]:
         "status": row.status,
         "since": row.status_since,
         "reason": row.reason,
+        "progress": _progress(row),
         "attempt": row.attempt,
         "waits for": unmet_needs,
     }
+
+
+def _progress(row: Analysis) -> dict[str, Any] | None:
+    session = object_session(row)
+    mark = session.get(ProgressMark, row.id) if session is not None and row.status in RUNS else None
+    if mark is None or mark.attempt != row.attempt:
+        return None
+    return {"text": said(mark.fraction, mark.line), "since": mark.time, "values": mark.values}
 
 
 def _reviews(session: Session, row: Analysis) -> list[dict[str, Any]]:

@@ -25,15 +25,14 @@ _COLOURS = {
     "stopped": "\x1b[2m",
     "cancelled": "\x1b[2m",
 }
-_HEADER = ("event", "analysis", "pipeline", "status", "since", "attempt", "reason")
+_HEADER = ("event", "analysis", "pipeline", "status", "since", "attempt", "progress", "reason")
+_OBJECT = (*_HEADER, "progress_since")
 _STATUS = _HEADER.index("status")
 
 
 @click.command()
 @click.argument("event", required=False)
-@click.option(
-    "--json", "as_json", is_flag=True, help="A list of objects: event, analysis, pipeline, status, since, attempt, reason."
-)
+@click.option("--json", "as_json", is_flag=True, help=f"A list of objects: {', '.join(_OBJECT)}.")
 def status(event: str | None, as_json: bool) -> None:
     """Show how far every analysis of all active events is, or of one EVENT."""
     rows = status_rows(Settings.read(), event)
@@ -46,7 +45,7 @@ def status(event: str | None, as_json: bool) -> None:
 
 
 def _object(row: StatusRow) -> dict[str, object]:
-    return {name: getattr(row, name) for name in _HEADER}
+    return {name: getattr(row, name) for name in _OBJECT}
 
 
 def table(rows: list[StatusRow], now: datetime, *, colours: bool) -> str:
@@ -63,12 +62,18 @@ def table(rows: list[StatusRow], now: datetime, *, colours: bool) -> str:
                 row.status or "",
                 age(row.since, now),
                 attempt,
+                _progress(row, now),
                 _one_line(row.reason or ""),
             )
         )
         last = row.event
     widths = [max(map(len, column)) for column in list(zip(*lines, strict=True))[:-1]]
     return "".join(_line(line, widths, colours) for line in lines)
+
+
+def _progress(row: StatusRow, now: datetime) -> str:
+    """``62%, dlogz 0.31, 14 min ago``: when it was last seen to move."""
+    return f"{_one_line(row.progress)}, {age(row.progress_since, now)} ago" if row.progress else ""
 
 
 def _one_line(reason: str) -> str:

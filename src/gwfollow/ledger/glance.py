@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from gwfollow.settings import Settings
 
 _STATUS = """
-SELECT events.name, analyses.name, analyses.pipeline, analyses.status, analyses.status_since, analyses.attempt, analyses.reason
+SELECT events.name, analyses.name, analyses.pipeline, analyses.status, analyses.status_since, analyses.attempt, analyses.reason,
+       progress.fraction, progress.line, progress.time
 FROM events LEFT JOIN analyses ON analyses.event_id = events.id
+     LEFT JOIN progress ON progress.analysis_id = analyses.id AND progress.attempt = analyses.attempt
+          AND analyses.status IN ('running', 'processing', 'stuck')
 WHERE {condition}
 ORDER BY events.id, analyses.id
 """
@@ -41,6 +44,8 @@ class StatusRow:
     since: datetime | None
     attempt: int
     reason: str | None
+    progress: str = ""  # "62%, dlogz 0.31 (stops at 0.1)"; empty for what does not run, or has not been looked at
+    progress_since: datetime | None = None  # when it was first seen to be that far
 
 
 def status_rows(settings: Settings, event: str | None = None) -> list[StatusRow]:
@@ -55,7 +60,16 @@ def status_rows(settings: Settings, event: str | None = None) -> list[StatusRow]
         if event is not None and not rows:
             names = [name for (name,) in connection.execute("SELECT name FROM events").fetchall()]
             raise NotFound(f"no event {event!r} in the ledger{nearly(event, names)}")
-    return [StatusRow(e, a, p, s, _time(since), attempt or 0, why) for e, a, p, s, since, attempt, why in rows]
+    return [
+        StatusRow(e, a, p, s, _time(since), attempt or 0, why, said(fraction, line), _time(seen))
+        for e, a, p, s, since, attempt, why, fraction, line, seen in rows
+    ]
+
+
+def said(fraction: float | None, line: str | None) -> str:
+    """A mark of progress in words."""
+    percent = f"{fraction:.0%}" if fraction is not None else ""
+    return ", ".join(filter(None, (percent, line)))
 
 
 @contextmanager

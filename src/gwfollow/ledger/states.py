@@ -53,6 +53,8 @@ STARTABLE = frozenset({"ready", "restart"})
 IN_HAND = frozenset({"running", "finished", "processing", "stop"})
 #: an analysis that needs one of these may start
 SATISFIES = frozenset({"finished", "processing", "uploaded", "finalised"})
+#: where a mark of progress says something
+RUNS = frozenset({"running", "processing", "stuck"})
 #: nothing more will happen unless a person asks
 FINAL = frozenset({"uploaded", "finalised", "stopped", "cancelled"})
 
