@@ -160,7 +160,7 @@ def test_a_label_that_a_blueprint_brings_starts_what_waits_for_it(site: Site, sc
     assert plan(site, EVENT).work == ()
     put(site, "{kind: analysis, event: GW150914, name: pe, pipeline: onefile, labels: {interesting: 3}}", update=True)
     before = runs(site, EVENT)
-    assert site.ledger.run(lambda change: refresh_events(change, {EVENT}), who="test") == [EVENT]
+    assert site.ledger.run(lambda change: refresh_events(change, {EVENT}, updated=True), who="test") == [EVENT]
     assert runs(site, EVENT) == before + 1
     assert plan(site, EVENT).work == ("deep",)
 

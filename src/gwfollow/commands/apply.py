@@ -70,7 +70,7 @@ def _apply(ledger: Ledger, reading: Reading, event: str | None, update: bool, la
         touched = {
             entry.name.partition("/")[0] for entry in report.entries if entry.verdict != "unchanged" and entry.kind in _OF_EVENTS
         }
-        report.work += refresh_events(change, touched - set(report.work))
+        report.work += [name for name in refresh_events(change, touched, updated=update) if name not in report.work]
         if dry_run:
             raise _OnlyLooking(report)
         return report

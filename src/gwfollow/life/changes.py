@@ -17,7 +17,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, true
 from sqlalchemy.orm import Session
 
 from gwfollow.ledger.merge import merge_rows, merged_document, project_document
@@ -26,6 +26,7 @@ from gwfollow.ledger.schema import Analysis, Attempt, Event, Need, now
 from gwfollow.ledger.states import SATISFIES, STARTABLE
 from gwfollow.ledger.store import Change
 from gwfollow.life.site import assets_of, current_attempt, name_for, taken_inputs
+from gwfollow.naming import PROJECT
 from gwfollow.pipelines.base import Assets, Task
 
 DOCUMENT = "document"
@@ -126,19 +127,22 @@ def refresh_after(change: Change, analysis: Analysis) -> list[str]:
     attempt = current_attempt(change.session, analysis)
     again = outdate_dependants(change, analysis, attempt) if attempt is not None and analysis.status in SATISFIES else []
     rows = [row for row in _onlookers(change.session, analysis) if row not in again]
-    return _give_work(change, again + _look_again(change, rows, analysis.event))
+    return _give_work(change, again + _look_again(change, rows))
 
 
-def refresh_events(change: Change, names: Collection[str]) -> list[str]:
-    """The same after blueprints have changed events: names of those that have work by it."""
+def refresh_events(change: Change, names: Collection[str], *, updated: bool) -> list[str]:
+    """The same after blueprints have changed events: names of those that have work by it.
+
+    With `updated` what has not begun is looked at too: its own document gives it work, or a label that another one has now.
+    """
     change.session.flush()
     rows = {row.id: row for row in affected_projects(change.session, names)} if names else {}
     wanted, session = sorted(names), change.session
     for start in range(0, len(wanted), 500):  # SQLite binds at most 32766 values
-        # what has not begun has its work by the blueprints, or waits for a label that one of them has brought
-        query = select(Analysis).join(Event).where(Event.name.in_(wanted[start : start + 500]))
+        begun = true() if updated else Analysis.attempt > 0
+        query = select(Analysis).join(Event).where(Event.name.in_(wanted[start : start + 500]), begun)
         rows |= {row.id: row for row in session.scalars(query) if has_needs(row.document)}
-    found = _give_work(change, _look_again(change, list(rows.values()), None))
+    found = _give_work(change, _look_again(change, list(rows.values())))
     return list(dict.fromkeys(name.partition("/")[0] for name in found))
 
 
@@ -150,16 +154,15 @@ def _onlookers(session: Session, analysis: Analysis) -> list[Analysis]:
     return [row for row in dict.fromkeys([*rows, *others]) if row is not analysis]
 
 
-def _look_again(change: Change, rows: Sequence[Analysis], event: Event | None) -> list[Analysis]:
+def _look_again(change: Change, rows: Sequence[Analysis]) -> list[Analysis]:
     """Those of `rows` that have work now: they can start, or would be given something else.
 
-    What merely waits for an analysis of its own `event` is left to the run that works on both.
+    What merely waits for an analysis of its own event is left to the run that works on both.
     """
     by_event: dict[int, list[Analysis]] = {}
     for row in rows:
-        if (row.status in STARTABLE and (row.event is not event or starts_early(row))) or (
-            row.attempt and _refreshable(change, row)
-        ):
+        startable = row.status in STARTABLE and (row.event.kind == PROJECT or starts_early(row))
+        if startable or (row.attempt and _refreshable(change, row)):
             by_event.setdefault(row.event_id, []).append(row)
     found = []
     for some in by_event.values():

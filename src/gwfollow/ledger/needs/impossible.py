@@ -35,6 +35,8 @@ def refuse_impossible(
     ------
     InputError : a name that no analysis of the event has, or conditions that none meets (unless `later`); another event's analysis
     """
+    if row.event.kind != PROJECT and "needs settings" not in row.document and all(need.needed is not None for need in row.needs):
+        return []  # each entry means something: nothing to read again
     return _Check(session, row, place, project, known).run(later)
 
 
