@@ -139,11 +139,13 @@ def write_metafile(path: Path, samples: dict[str, int]) -> Path:
 
 def test_pages_count_when_the_metafile_has_all_samples(make_task: Any, one: NeededAnalysis) -> None:
     pipeline = PESummary(make_task(pipeline="pesummary", needed=(one,)))
+    assert not pipeline.detect_completion()
+    pipeline.build_dag()
     write_metafile(pipeline.metafile, {"Prod1": 3})
     assert not pipeline.detect_completion()
     (pipeline.webdir / "home.html").write_text("<!DOCTYPE html>")
     assert pipeline.detect_completion()
-    assert set(pipeline.collect_assets()) == {"pages", "metafile"}
+    assert set(pipeline.collect_assets()) == {"pages", "metafile", "samples"}
     whole = pipeline.metafile.read_bytes()
     pipeline.metafile.write_bytes(whole[: len(whole) // 2])
     assert not pipeline.detect_completion()

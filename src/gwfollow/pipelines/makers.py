@@ -28,7 +28,11 @@ def unchanged(task: Task, asset: str, label: str) -> Path:
 
     Raises `PipelineError` that names who made it, where it has gone or has another SHA-256 now.
     """
-    maker = next(other for other in reversed(task.needed) if label in other.assets.get(asset, {}))
+    return kept(next(other for other in reversed(task.needed) if label in other.assets.get(asset, {})), asset, label)
+
+
+def kept(maker: NeededAnalysis, asset: str, label: str) -> Path:
+    """The same for a file of one maker.  Raises as `unchanged`."""
     file = maker.assets[asset][label]
     what = f"{asset}{f' of {label}' if label else ''}, which {describe(maker)} made"
     try:

@@ -1,16 +1,21 @@
-"""The pipeline ``pesummary``: result pages and one metafile from the samples of all analyses that it needs.
+"""The pipeline ``pesummary``: result pages and one metafile from the samples of several analyses.
+
+As a subject analysis (key ``analyses``) it summarises those, else all that it needs and that have made samples.
 
 Keys of the document, under ``pesummary`` (or asimov's ``postprocessing.pesummary``):
 
 ``mode``                      ``quick`` (summarypageslw, a few parameters, no derived ones) or ``full`` (summarypages); quick where unsaid
+``pages``                     false: the metafile only, without pages (summarycombine)
 ``parameters``                what the quick pages show, where the samples have it
-``samples``                   number of samples that the quick pages use (400)
+``samples``                   number of samples that quick pages and metafiles without pages use (400)
 ``cosmology``, ``redshift``   of the conversion to the source frame (full)
-``evolve spins``              ``forwards`` (full)
+``evolve spins``              ``forwards`` or ``backwards`` (full)
 ``skymap samples``            a sky map by ligo.skymap from so many samples (full, where ligo.skymap is installed)
 ``multiprocess``              processes for the plots
 ``regenerate posteriors``     derived parameters to compute again (full)
 ``calculate``                 ``precessing snr`` (full)
+
+The analysis' own key ``refreshable: true`` lets a later attempt of full pages only add what is new to the pages of an earlier one.
 
 The pages load bootstrap, jquery and fonts from the network: without it they read well but look plain.
 """
@@ -22,18 +27,20 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gwfollow.errors import InputError, PipelineError
-from gwfollow.pipelines import bilby_results
-from gwfollow.pipelines.base import AssetFile, Assets, Job, JobStatus, NeededAnalysis, Pipeline
-from gwfollow.pipelines.bilby import read_ini
+from gwfollow.pipelines import pesummary_refresh as refresh
+from gwfollow.pipelines.base import AssetFile, Assets, Job, JobStatus, Pipeline
 from gwfollow.pipelines.files import builder_environment, program, tail, tails, write_text
+from gwfollow.pipelines.pesummary_inputs import Samples, columns, gather
 from gwfollow.pipelines.reasons import last_error
 
 JOB = "pesummary"
+ARGUMENTS = "pesummary.args"
+PROGRAMS = {"quick": "summarypageslw", "full": "summarypages", "data": "summarycombine"}
 QUICK_PARAMETERS = (
     "chirp_mass",
     "mass_ratio",
@@ -48,23 +55,11 @@ QUICK_PARAMETERS = (
 )
 
 
-@dataclass(frozen=True)
-class Samples:
-    """One analysis in the summary, and the files that go with its samples."""
-
-    label: str
-    samples: Path
-    config: Path | None
-    psds: Mapping[str, Path]
-    calibration: Mapping[str, Path]
-    settings: Mapping[str, Any]  # of its configuration
-
-
 class PESummary(Pipeline):
     """Result pages by PESummary."""
 
     name = "pesummary"
-    available_outputs = ("pages", "metafile")
+    available_outputs = ("pages", "metafile", "samples")
     required_inputs = ("samples",)
 
     @property
@@ -76,7 +71,7 @@ class PESummary(Pipeline):
         return self.webdir / "samples" / "posterior_samples.h5"
 
     def before_config(self, dryrun: bool = False) -> None:
-        self._inputs()
+        gather(self.task)
         self._mode()
 
     def before_build(self, dryrun: bool = False) -> None:
@@ -91,21 +86,27 @@ class PESummary(Pipeline):
             )
 
     def build_dag(self, user: str | None = None, dryrun: bool = False) -> Mapping[str, Path]:
-        found = self._inputs()
-        command = write_text(self.task.folder / "pesummary.args", "\n".join(self._arguments(found)) + "\n")
-        read = {"command": command}
+        found = gather(self.task)
+        earlier = refresh.earlier(self.task, found, self.webdir) if self._mode() == "full" else None
+        added = found if earlier is None else refresh.added(found, earlier)
+        if earlier is not None and not dryrun:
+            refresh.copy_pages(earlier, self.webdir)
+        arguments = self._arguments(added, existing=earlier is not None)
+        command = write_text(self.task.folder / ARGUMENTS, "\n".join(arguments) + "\n")
+        read = {"command": command, "labels": refresh.write(self.task.folder, found)}
         for one in found:
             read[f"samples {one.label}"] = one.samples
             read |= {f"psd {one.label} {ifo}": path for ifo, path in one.psds.items()}
+            read |= {f"calibration {one.label} {ifo}": path for ifo, path in one.calibration.items()}
         return read
 
     def submit_dag(self, dryrun: bool = False) -> Job:
-        command = self.task.folder / "pesummary.args"
+        command = self.task.folder / ARGUMENTS
         try:
             arguments = tuple(command.read_text().splitlines())
         except OSError as error:
             raise PipelineError(f"the analysis is not built: {error}") from error
-        executable = program("summarypages" if self._mode() == "full" else "summarypageslw")
+        executable = program(PROGRAMS[self._mode()])
         environment = {"MPLCONFIGDIR": str(self.task.folder / "matplotlib"), "OMP_NUM_THREADS": "1"}
         environment |= {"PATH": builder_environment(executable)["PATH"]}
         resources = replace(self.task.resources, environment={**environment, **self.task.resources.environment})
@@ -121,18 +122,21 @@ class PESummary(Pipeline):
 
     def check(self) -> None:
         """Home page there; metafile opened, with samples for every label.  Raises `PipelineError`."""
-        home = self.webdir / "home.html"
-        if not home.is_file() or not home.stat().st_size:
-            raise PipelineError(f"{home} is empty or not there")
+        if self._mode() != "data":
+            home = self.webdir / "home.html"
+            if not home.is_file() or not home.stat().st_size:
+                raise PipelineError(f"{home} is empty or not there")
         # PESummary writes the metafile last, when all pages are made
-        read_metafile(self.metafile, [one.label for one in self._inputs()])
+        read_metafile(self.metafile, refresh.labels(self.task.folder))
 
     def collect_assets(self) -> Assets:
         self.check()
-        return {"pages": {"": AssetFile(self.webdir / "home.html")}, "metafile": {"": AssetFile(self.metafile)}}
+        metafile = {"metafile": {"": AssetFile(self.metafile)}, "samples": {"": AssetFile(self.metafile)}}
+        return metafile if self._mode() == "data" else {"pages": {"": AssetFile(self.webdir / "home.html")}, **metafile}
 
     def store_results(self) -> Mapping[str, Path]:
-        return {"posterior_samples.h5": self.metafile, "home.html": self.webdir / "home.html"}
+        pages = {} if self._mode() == "data" else {"home.html": self.webdir / "home.html"}
+        return {"posterior_samples.h5": self.metafile, **pages}
 
     def collect_logs(self) -> Mapping[Path, str]:
         return tails([self.task.folder / f"{JOB}.out", self.task.folder / f"{JOB}.err"])
@@ -156,10 +160,13 @@ class PESummary(Pipeline):
         return default
 
     def _mode(self) -> str:
-        mode = self._setting("mode", "quick")
+        """``quick``, ``full``, or ``data``: no pages."""
+        mode, pages = self._setting("mode", "quick"), self._setting("pages", True)
         if mode not in {"quick", "full"}:
             raise InputError("pesummary.mode", mode, "quick or full")
-        return str(mode)
+        if not isinstance(pages, bool):
+            raise InputError("pesummary.pages", pages, "true or false")
+        return str(mode) if pages else "data"
 
     def _whole(self, key: str, default: int) -> str:
         value = self._setting(key, default)
@@ -175,51 +182,41 @@ class PESummary(Pipeline):
                 raise InputError(f"pesummary.{key}[{index}]", word, "a name of letters, digits and '_'")
         return values
 
-    def _inputs(self) -> list[Samples]:
-        """Every set of samples among what the analysis needs.  Raises `InputError` where there is none."""
-        psds = {ifo: file.path for ifo, file in self.task.take("psds").items()}
-        found = []
-        for other in self.task.needed:
-            for label, file in other.assets.get("samples", {}).items():
-                name = f"{other.name}-{label}" if label else other.name
-                found.append(_samples(re.sub(r"[^A-Za-z0-9_.-]", "_", name), other, file.path, psds))
-        if not found:
-            names = ", ".join(other.name for other in self.task.needed) or "nothing"
-            raise InputError("needs", names, "at least one analysis that has made samples")
-        return found
-
-    def _arguments(self, found: list[Samples]) -> list[str]:
-        arguments = ["--webdir", str(self.webdir), "--gw", "--labels", *(one.label for one in found)]
+    def _arguments(self, found: list[Samples], *, existing: bool = False) -> list[str]:
+        place = ["--add_to_existing", "--existing_webdir"] if existing else ["--webdir"]
+        arguments = [*place, str(self.webdir), "--gw", "--labels", *(one.label for one in found)]
         arguments += ["--samples", *(str(one.samples) for one in found)]
-        if all(one.config for one in found):
-            arguments += ["--config", *(str(one.config) for one in found)]
-        approximants = [one.settings.get("waveform-approximant") for one in found]
-        if all(approximants):
-            arguments += ["--approximant", *(str(name) for name in approximants)]
+        if any(one.config for one in found):
+            arguments += ["--config", *(str(one.config) for one in found)]  # "None" where one has none, as PESummary wants it
+        if all(one.approximant for one in found):
+            arguments += ["--approximant", *(str(one.approximant) for one in found)]
         arguments += _files(found)
         arguments += ["--multi_process", self._whole("multiprocess", 1)]
-        return arguments + (self._quick(found) if self._mode() == "quick" else self._full(found))
+        special = {"quick": self._quick, "full": self._full, "data": self._data}[self._mode()]
+        return arguments + special(found)
+
+    def _data(self, found: list[Samples]) -> list[str]:
+        return ["--no_conversion", "--nsamples", self._whole("samples", 400), *_frequencies(found)]
 
     def _quick(self, found: list[Samples]) -> list[str]:
         names = self._words("parameters", QUICK_PARAMETERS)
-        columns = [set(bilby_results.read(one.samples).posterior) for one in found]
-        shown = [name for name in names if all(name in have for have in columns)]
+        has = [columns(one.samples, one.analysis) for one in found]
+        shown = [name for name in names if all(name in have for have in has)]
         if not shown:
             raise InputError("pesummary.parameters", names, "a parameter that every set of samples has")
         plain = ["--no_ligo_skymap", "--disable_interactive", "--disable_expert", "--disable_corner", "--no_conversion"]
         return [*plain, "--nsamples", self._whole("samples", 400), "--parameters", *shown]
 
     def _full(self, found: list[Samples]) -> list[str]:
-        arguments = []
-        for option, setting in (("--f_low", "minimum-frequency"), ("--f_ref", "reference-frequency")):
-            values = [_lowest(one.settings.get(setting)) for one in found]
-            if all(value is not None for value in values):
-                arguments += [option, *(f"{value:g}" for value in values)]
+        arguments = _frequencies(found)
         for option, key in (("--cosmology", "cosmology"), ("--redshift_method", "redshift")):
             if words := self._words(key):
                 arguments += [option, words[0]]
-        if self._setting("evolve spins") == "forwards":
+        spins = self._words("evolve spins")
+        if "forwards" in spins:
             arguments += ["--evolve_spins_forwards"]
+        if "backwards" in spins:
+            arguments += ["--evolve_spins_backwards", "precession_averaged"]
         if names := self._words("regenerate posteriors"):
             arguments += ["--regenerate", *names]
         if "precessing snr" in (self._setting("calculate") or ()):
@@ -255,22 +252,13 @@ def read_metafile(path: Path, labels: list[str]) -> dict[str, int]:
     return sizes
 
 
-def _samples(label: str, other: NeededAnalysis, samples: Path, psds: Mapping[str, Path]) -> Samples:
-    """The samples with their configuration; PSDs and calibration as that says, else the PSDs among what is needed."""
-    config = other.assets.get("config", {}).get("")
-    settings = read_ini(config.path) if config is not None else {}
-    return Samples(
-        label=label,
-        samples=samples,
-        config=config.path if config is not None else None,
-        psds=_paths(settings.get("psd-dict")) or dict(psds),
-        calibration=_paths(settings.get("spline-calibration-envelope-dict")),
-        settings=settings,
-    )
-
-
-def _paths(given: Any) -> dict[str, Path]:
-    return {ifo: Path(path) for ifo, path in given.items()} if isinstance(given, Mapping) else {}
+def _frequencies(found: list[Samples]) -> list[str]:
+    """``--f_low`` and ``--f_ref``, each for all sets of samples or for none."""
+    arguments = []
+    for option, values in (("--f_low", [one.f_low for one in found]), ("--f_ref", [one.f_ref for one in found])):
+        if all(value is not None for value in values):
+            arguments += [option, *(f"{value:g}" for value in values)]
+    return arguments
 
 
 def _files(found: list[Samples]) -> list[str]:
@@ -282,9 +270,3 @@ def _files(found: list[Samples]) -> list[str]:
             if files:
                 arguments += [f"{prefix}{option}", *(f"{ifo}:{path}" for ifo, path in files.items())]
     return arguments
-
-
-def _lowest(value: Any) -> float | None:
-    values = list(value.values()) if isinstance(value, Mapping) else [value]
-    numbers = [float(one) for one in values if isinstance(one, int | float) and not isinstance(one, bool)]
-    return min(numbers, default=None)
