@@ -85,10 +85,10 @@ def ask(change: Change, analysis: Analysis, verb: str, *, attempt: int | None = 
     return Asked(old, verb)
 
 
-def may_ask(analysis: Analysis) -> tuple[str, ...]:
-    """The verbs that are legal at present, as far as the row tells; `ask` has the last word."""
-    found = [verb for verb, after in PEOPLE.items() if analysis.status in after and verb in TRANSITIONS[analysis.status]]
-    return (RESURRECT, *found) if analysis.status == "stuck" else tuple(found)
+def may_ask(status: str) -> tuple[str, ...]:
+    """The verbs that are legal after a status, as far as that alone tells; `ask` has the last word."""
+    found = [verb for verb, after in PEOPLE.items() if status in after and verb in TRANSITIONS[status]]
+    return (RESURRECT, *found) if status == "stuck" else tuple(found)
 
 
 def sent_on(analysis: Analysis) -> bool:

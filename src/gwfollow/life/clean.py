@@ -18,6 +18,8 @@ from gwfollow.life.build import explain
 from gwfollow.life.site import Site, pipeline_for, task_for
 from gwfollow.pipelines.base import Task
 
+#: the present attempt of an analysis in one of these is left alone
+IN_USE = frozenset({"ready", "running", "processing", "restart"})
 #: states of a job that is with its scheduler, or may be
 _ALIVE = frozenset({"intent", "submitted"})
 
@@ -61,7 +63,7 @@ def clean(
             raise InputError(
                 f"{event}/{analysis}: job {at} of attempt {jobs[0].attempt.number} is with its scheduler; stop it first"
             )
-        if row.status in {"ready", "running", "processing", "restart"} and any(one.number == row.attempt for one in chosen):
+        if row.status in IN_USE and any(one.number == row.attempt for one in chosen):
             raise InputError(f"{event}/{analysis} is {row.status}: its present attempt is in use (--old cleans the others)")
         tasks = [(task_for(session, row, one, site.settings), {Path(asset.path) for asset in one.assets}) for one in chosen]
     found = [_of_attempt(task, assets) for task, assets in tasks]
@@ -133,7 +135,7 @@ def _delete(site: Site, event: str, analysis: str, what: Cleaned) -> None:
 
     def action(change: Change) -> None:
         row = change.analysis(event, analysis)
-        if row.attempt == what.attempt and row.status in {"ready", "running", "processing", "restart"}:
+        if row.attempt == what.attempt and row.status in IN_USE:
             raise InputError(f"{event}/{analysis} is {row.status} by now: its present attempt is in use")
         change.journal(f"attempt {what.attempt} cleaned", event=event, analysis=analysis, files=len(what.files), bytes=what.size)
 
@@ -145,4 +147,4 @@ def _delete(site: Site, event: str, analysis: str, what: Cleaned) -> None:
             folder.rmdir()
 
 
-__all__ = ["Cleaned", "clean"]
+__all__ = ["IN_USE", "Cleaned", "clean"]

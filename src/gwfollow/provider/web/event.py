@@ -11,13 +11,17 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from gwfollow.alerts.history import State
 from gwfollow.errors import InputError
+from gwfollow.ledger.needs import unmet_in_event
+from gwfollow.ledger.reviews import current_verdicts
 from gwfollow.ledger.schema import Event
+from gwfollow.ledger.states import STARTABLE
 from gwfollow.ledger.store import find_event, is_test
-from gwfollow.naming import event_of_dag
+from gwfollow.naming import PROJECT, event_of_dag
 from gwfollow.provider.web import queries, site
-from gwfollow.provider.web.guards import ReadableEvent, User, guarded_router, may_see
+from gwfollow.provider.web.guards import ReadableEvent, User, guarded_router, may_edit_event, may_see
 from gwfollow.provider.web.pictures import FOLDER, picture
 from gwfollow.provider.web.rendering import page
+from gwfollow.provider.web.steer import shown
 from gwfollow.provider.web.story import story
 
 router = guarded_router()
@@ -40,6 +44,8 @@ def dag_tab(request: Request, user: User, dag_id: str) -> Response:
         names = {name for name in (row.name, row.graceid) if name}
         alerts = queries.history(session, names)
         analyses = queries.analyses(session, row.id)
+        verdicts = current_verdicts(session, row)
+        waits = unmet_in_event(session, row)
         facts = {"event": row, "test": is_test(row), "state": State.from_json(row.alert)}
     maps = _skymaps(row)
     drawn = picture(maps[0]) if maps else None
@@ -52,6 +58,11 @@ def dag_tab(request: Request, user: User, dag_id: str) -> Response:
             "story": story(alerts),
             "most": queries.HISTORY,
             "analyses": analyses,
+            "verdicts": verdicts,
+            "waits": {one.name: waits[one.name] for one in analyses if one.status in STARTABLE | {"wait"}},
+            "project": row.kind == PROJECT,
+            "steering": {one.id: shown(one, verdicts.get(one.id)) for one in analyses} if may_edit_event(user, event) else {},
+            "dag_id": dag_id,
             "maps": maps,
             "picture": drawn,
             "poll": poll,

@@ -75,6 +75,13 @@ def may_edit_alerts(user: BaseUser) -> bool:
 ReadableEvent = Annotated[str, Depends(_readable_event)]
 READS_ALERTS = Depends(requires_access_dag("GET", param_dag_id=ALERTS_DAG))
 CHANGES_ALERTS = [Depends(from_our_pages), Depends(requires_access_dag("PUT", param_dag_id=ALERTS_DAG))]
+#: for routes with the part ``{dag_id}``
+CHANGES_EVENT = [Depends(from_our_pages), Depends(requires_access_dag("PUT"))]
+
+
+def may_edit_event(user: BaseUser, event: str) -> bool:
+    """Whether a page may offer what `CHANGES_EVENT` lets pass for this event; it is asked again when it is done."""
+    return get_auth_manager().is_authorized_dag(method="PUT", details=DagDetails(id=event_dag_id(event)), user=user)
 
 
 def guarded_router() -> APIRouter:
@@ -85,12 +92,14 @@ def guarded_router() -> APIRouter:
 __all__ = [
     "ALERTS_DAG",
     "CHANGES_ALERTS",
+    "CHANGES_EVENT",
     "READS_ALERTS",
     "ReadableEvent",
     "User",
     "from_our_pages",
     "guarded_router",
     "may_edit_alerts",
+    "may_edit_event",
     "may_see",
     "readable_events",
 ]

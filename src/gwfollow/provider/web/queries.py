@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy import Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from gwfollow.ledger.schema import Analysis, Event, Inbox, Listener
+from gwfollow.ledger.schema import Analysis, Event, Inbox, Listener, ProgressMark
+from gwfollow.ledger.states import RUNS
 
 PAGE = 50
 #: alerts of one event that its page shows; the inbox has the older ones
@@ -123,9 +124,15 @@ def _board_row(row: Row[Any], statuses: dict[str, int]) -> BoardRow:
 
 
 def analyses(session: Session, event_id: int) -> Sequence[Any]:
-    """The event's analyses, oldest first."""
-    columns = (Analysis.name, Analysis.pipeline, Analysis.status, Analysis.status_since, Analysis.reason, Analysis.attempt)
-    return session.execute(select(*columns, Analysis.origin).where(Analysis.event_id == event_id).order_by(Analysis.id)).all()
+    """The event's analyses with their progress, oldest first."""
+    columns = (
+        *(Analysis.id, Analysis.name, Analysis.pipeline, Analysis.status, Analysis.status_since, Analysis.reason),
+        *(Analysis.attempt, Analysis.origin, Analysis.review_first),
+        *(ProgressMark.fraction, ProgressMark.line, ProgressMark.time.label("progress_since")),
+    )
+    present = and_(ProgressMark.analysis_id == Analysis.id, ProgressMark.attempt == Analysis.attempt, Analysis.status.in_(RUNS))
+    query = select(*columns).outerjoin(ProgressMark, present).where(Analysis.event_id == event_id)
+    return session.execute(query.order_by(Analysis.id)).all()
 
 
 def listeners(session: Session) -> Sequence[Listener]:

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from gwfollow.errors import InputError
+from gwfollow.ledger.glance import said
 from gwfollow.naming import event_dag_id
 
 HERE = Path(__file__).parent
@@ -136,7 +137,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(link=link, static=static, dag_page=dag_page, event_dag_id=event_dag_id)
+    made.globals.update(link=link, static=static, dag_page=dag_page, event_dag_id=event_dag_id, progress_in_words=said)
     made.filters.update(utc=utc, size=size, far=far, outside=outside, in_words=in_words)
     made.filters.update(rounded=rounded, moment=moment, gps_utc=functools.lru_cache(1000)(gps_in_utc))
     return made

@@ -94,15 +94,19 @@ async function poll(seconds, pause) {
 // ---- requests that change something -------------------------------------------------------------------------------------------
 async function send(button) {
   const said = button.closest("dialog").querySelector("[data-answer]");
+  const dialog = button.closest("dialog");
+  const steers = button.dataset.verb ? { verb: button.dataset.verb, attempt: Number(dialog.dataset.attempt), why: dialog.querySelector("[name=why]").value } : null;
+  const headers = { "X-GWFollow": "1", ...(steers && { "Content-Type": "application/json" }) };
   button.disabled = true;
   said.textContent = "";
   try {
-    const answer = await fetch(button.dataset.post, { method: "POST", headers: { "X-GWFollow": "1" }, credentials: "same-origin" });
+    const answer = await fetch(button.dataset.post, { method: "POST", headers, body: steers && JSON.stringify(steers), credentials: "same-origin" });
     const words = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Error(words.detail || `Airflow answers ${answer.status}.`);
+    if (!answer.ok) throw new Error(typeof words.detail === "string" ? words.detail : `Airflow answers ${answer.status}.`);
     said.textContent = words.text;
     button.hidden = true;
-    button.closest("dialog").querySelector("[data-close]").textContent = "Close";
+    dialog.querySelector("[data-verbs]")?.replaceChildren(); // what is legal now is another thing
+    dialog.querySelector("[data-close]").textContent = "Close";
     if (document.body.dataset.poll) ask().catch(() => {});
   } catch (error) {
     said.textContent = error instanceof TypeError ? "Airflow does not answer: nothing is known to have happened." : error.message;
@@ -110,9 +114,30 @@ async function send(button) {
   }
 }
 
+/** One dialog for all analyses, outside of the live parts: what a person types survives the next look. */
+function openSteering(button) {
+  const about = JSON.parse(button.dataset.steer), dialog = document.getElementById("steer");
+  document.getElementById("steer-title").textContent = about.name;
+  dialog.querySelector("[data-about]").textContent = `is ${about.status}` + (about.attempt ? `, attempt ${about.attempt}` : "");
+  dialog.dataset.attempt = about.attempt;
+  dialog.querySelector("[data-answer]").textContent = "";
+  dialog.querySelector("[data-close]").textContent = "Cancel";
+  dialog.querySelector("[name=why]").value = "";
+  dialog.querySelector("[data-verbs]").replaceChildren(...about.offers.map(([verb, words, help]) => {
+    const line = document.createElement("li"), act = document.createElement("button"), note = document.createElement("span");
+    Object.assign(act, { type: "button", textContent: words });
+    Object.assign(act.dataset, { post: button.dataset.to, verb });
+    Object.assign(note, { className: "note", textContent: help });
+    line.append(act, note);
+    return line;
+  }));
+  dialog.showModal();
+}
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
+  if (button.dataset.steer) openSteering(button);
   if (button.dataset.dialog) document.getElementById(button.dataset.dialog).showModal();
   if ("close" in button.dataset) button.closest("dialog").close();
   if (button.dataset.post) send(button);
