@@ -50,7 +50,7 @@ def test_an_unknown_pipeline_is_refused_with_what_there_is(points: list[EntryPoi
     [
         ("no_such_module_at_all:Thing", "No module named 'no_such_module_at_all'"),
         ("gwfollow.pipelines.bilby:NoSuchClass", "NoSuchClass"),
-        ("gwfollow.pipelines.bilby:check_dag", "not a class that derives from"),
+        ("gwfollow.pipelines.bilby:read_ini", "not a class that derives from"),
     ],
 )
 def test_a_broken_plugin_is_reported_and_breaks_nobody_else(points: list[EntryPoint], value: str, reason: str) -> None:

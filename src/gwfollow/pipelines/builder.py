@@ -57,33 +57,39 @@ def prefix(task: Task) -> Path:
     return Path(environment)
 
 
+def prefix_program(task: Task, name: str) -> Path:
+    """A companion of the builder, in the same environment.  Raises `InputError` or `PipelineError` where it is not there."""
+    environment = task.get("environment")
+    return program(name) if environment is None else environment_program(environment, name)
+
+
 def time_limit(task: Task) -> float:
     """Seconds that the builder may take: the document's ``build time limit``, else `BUILD_SECONDS`.  Raises `InputError`."""
     return inputs.number(task, "build time limit", BUILD_SECONDS, unit="s")
 
 
-def run_builder(command: Sequence[str], folder: Path, *, success: str, seconds: float) -> None:
-    """Run the builder in `folder`, with its output in ``build.log`` there, and end it and its children after `seconds`.
+def run_builder(command: Sequence[str], folder: Path, *, success: str, seconds: float, log: str = LOG) -> None:
+    """Run the builder in `folder`, with its output in the file `log` there, and end it and its children after `seconds`.
 
     `success` is what it prints when its work is done; empty for a builder that says nothing.  Raises `PipelineError` with its own words.
     """
-    name, log = Path(command[0]).name, folder / LOG
-    with log.open("wb") as output:
+    name, place = Path(command[0]).name, folder / log
+    with place.open("wb") as output:
         output.write(f"$ {shlex.join(command)}\n".encode())
         output.flush()
         code = _run(command, folder, output.fileno(), seconds)
     if code is None:
         raise PipelineError(
-            f"{name} did not finish within {seconds:g} s and was killed with its children; it said last: {_last(log)}; see {log}"
+            f"{name} did not finish within {seconds:g} s and was killed with its children; it said last: {_last(place)}; see {place}"
         )
     if code < 0:
-        raise PipelineError(f"{name} was killed by {signal.Signals(-code).name}; it said last: {_last(log)}; see {log}")
+        raise PipelineError(f"{name} was killed by {signal.Signals(-code).name}; it said last: {_last(place)}; see {place}")
     if code:
-        said = last_error(tail(log, 200)) or _last(log)
-        raise PipelineError(f"{name} refused the configuration (exit code {code}): {said}; see {log}")
-    if success and success.encode() not in log.read_bytes():
+        said = last_error(tail(place, 200)) or _last(place)
+        raise PipelineError(f"{name} refused the configuration (exit code {code}): {said}; see {place}")
+    if success and success.encode() not in place.read_bytes():
         raise PipelineError(
-            f"{name} ended with exit code 0 and never said {success!r}, so its work is not done; it said last: {_last(log)}; see {log}"
+            f"{name} ended with exit code 0 and never said {success!r}, so its work is not done; it said last: {_last(place)}; see {place}"
         )
 
 

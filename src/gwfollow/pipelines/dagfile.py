@@ -47,14 +47,14 @@ def check_dag(dag: Path, folder: Path) -> DagFile:
         raise PipelineError(f"there is no DAG to submit at {dag}: {error}") from error
     found = DagFile(dag)
     later = [(number, line) for number, line in _commands(dag, lines, found) if not _node(dag, folder, number, line, found)]
-    if not found.nodes:
+    nodes = found.nodes
+    if not nodes:
         raise PipelineError(f"{dag} has no jobs")
-    for file in dict.fromkeys(found.jobs.values()):
-        node = next(name for name, submit in found.jobs.items() if submit == file)
+    for file, node in {file: node for node, file in found.jobs.items()}.items():
         if not file.is_file() or not _QUEUE.search(file.read_text(errors="replace")):
             raise PipelineError(f"{dag}: the submit file of node {node}, {file}, is not there or not whole")
     for number, words in later:
-        _check_names(dag, number, words, found.nodes)
+        _check_names(dag, number, words, nodes)
     for file, home in found.subdags.values():
         check_dag(file, home)
     return found

@@ -32,7 +32,9 @@ def program(name: str) -> Path:
         return beside
     found = shutil.which(name)
     if found is None:
-        raise PipelineError(f"{name} is neither in {beside.parent} nor on PATH; install gwfollow[pe]")
+        raise PipelineError(
+            f"{name} is neither in {beside.parent} nor on PATH; install gwfollow[pe], or name the `environment` that has it"
+        )
     return Path(found)
 
 
