@@ -13,7 +13,9 @@ import pytest
 from gwfollow.errors import GWFollowError, InputError, NotFound, RemoteRefused, RemoteSilent
 from gwfollow.ledger.blueprints import read_file
 from gwfollow.ledger.forms import fetch as fetching
-from gwfollow.ledger.forms.fetch import fetch, is_url, shown
+from gwfollow.ledger.forms import hosts as listing
+from gwfollow.ledger.forms.fetch import fetch
+from gwfollow.ledger.forms.hosts import is_public, is_url, shown
 from gwfollow.sandbox.gracedb.certificates import Credentials
 
 PSD = b"kind: analysis\nname: psd\npipeline: psd\n"
@@ -235,7 +237,7 @@ def test_an_address_that_is_not_allowed_is_refused_before_anybody_is_asked(url: 
 def test_a_name_that_leads_into_a_private_network_is_left_before_a_word_is_said(
     tls_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(fetching._PORTS, "https", tls_server.server_port)  # as if it were the usual one
+    monkeypatch.setitem(listing.PORTS, "https", tls_server.server_port)  # as if it were the usual one
     with pytest.raises(InputError, match=r"localhost leads to 127.0.0.1, an address of a private network; .* list localhost:\d+"):
         fetch(tls_server.url("/psd.yaml"), ["localhost"], "x")
     assert tls_server.asked == []
@@ -259,10 +261,13 @@ def test_a_name_that_leads_into_a_private_network_is_left_before_a_word_is_said(
         ("fd00::1", False),
         ("::ffff:10.0.0.1", False),
         ("::ffff:8.8.8.8", True),
+        ("64:ff9b::a9fe:a9fe", False),
+        ("64:ff9b::808:808", True),
+        ("2002:a00:1::", False),
     ],
 )
 def test_private_addresses_are_known_in_all_their_forms(address: str, public: bool) -> None:
-    assert fetching._is_public(address) == public
+    assert is_public(address) == public
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused(tls_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

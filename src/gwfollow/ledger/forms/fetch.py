@@ -7,16 +7,16 @@ name may lead into the site's own network; and neither proxies, ``~/.netrc`` nor
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import threading
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit
 
 from gwfollow.errors import GWFollowError, InputError, NotFound, RemoteRefused, RemoteSilent
+from gwfollow.ledger.forms.hosts import PORTS, allowed, is_allowed, is_public, shown
 
 if TYPE_CHECKING:
     import requests
@@ -29,26 +29,8 @@ SECONDS = 60.0
 TIMEOUT = (10.0, 20.0)
 MAX_REDIRECTS = 5
 
-_PORTS = {"https": 443, "http": 80}
-_HOST = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
-_AN_ADDRESS = "an address such as https://host/folder/blueprint.yaml"
 _WEB_PAGE = re.compile(r"\s*<(!doctype html|html)", re.IGNORECASE)
 _Made = TypeVar("_Made")
-
-
-def is_url(source: str) -> bool:
-    """``https://...``; anything with ``://`` in it, so that ``ftp://`` is refused as an address and not looked for as a file."""
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", source) is not None
-
-
-def shown(url: str) -> str:
-    """The address as messages show it: without a login, and without what follows ``?``, which may be a token."""
-    try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-    except ValueError:
-        return url.partition("?")[0]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def fetch(url: str, hosts: Sequence[str], place: str, *, seconds: float = SECONDS) -> tuple[bytes, str]:
@@ -93,69 +75,14 @@ def _within(seconds: float, place: str, work: Callable[[threading.Event], _Made]
 
 def _follow(url: str, hosts: Sequence[str], place: str, given_up: threading.Event) -> tuple[bytes, str]:
     for _ in range(MAX_REDIRECTS + 1):
-        with _session(_allowed(url, hosts, place)) as session, _get(session, url, place) as answer:
+        with _session(allowed(url, hosts, place)) as session, _get(session, url, place) as answer:
             if not answer.is_redirect:
                 return _content(answer, place, given_up), url
             target = urljoin(url, answer.headers["Location"])
-        if _allowed_or_none(target, hosts, place) is None:
+        if not is_allowed(target, hosts):
             raise InputError(place, f"a redirect to {shown(target)}", f"one within {', '.join(hosts)}")
         url = target
     raise InputError(place, "more", f"at most {MAX_REDIRECTS} redirects")
-
-
-# ---- which addresses -------------------------------------------------------------------------------------------------
-
-
-def _allowed(url: str, hosts: Sequence[str], place: str) -> bool:
-    """Whether an address of a private network is fine.  Raises `InputError` where the address itself is not."""
-    parts, port = _parts(url, place)
-    host = (parts.hostname or "").lower()
-    listed = {entry.strip().lower() for entry in hosts}
-    named = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    if named not in listed and not (host in listed and port == _PORTS[parts.scheme]):
-        known = ", ".join(hosts) or "none"
-        raise InputError(f"{place}: {named} is not among the hosts of GWFOLLOW_BLUEPRINT_HOSTS ({known})")
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise InputError(place, "http://", "https://, since anybody on the way could change the file")
-    return named in listed
-
-
-def _allowed_or_none(url: str, hosts: Sequence[str], place: str) -> bool | None:
-    try:
-        return _allowed(url, hosts, place)
-    except InputError:
-        return None
-
-
-def _parts(url: str, place: str) -> tuple[SplitResult, int]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise InputError(place, shown(url), _AN_ADDRESS) from None
-    if parts.scheme not in _PORTS:
-        raise InputError(place, f"{parts.scheme}://", "https://")
-    if parts.username is not None or parts.password is not None:
-        raise InputError(f"{place}: an address with a user or a password in it is not taken: it would be seen by others")
-    host = parts.netloc.rpartition(":")[0] if port else parts.netloc
-    if not parts.hostname or not _HOST.fullmatch(host) or not url.isprintable():
-        raise InputError(place, shown(url), _AN_ADDRESS)
-    return parts, port or _PORTS[parts.scheme]
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_public(address: str) -> bool:
-    found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_global and not found.is_multicast
 
 
 # ---- one request -----------------------------------------------------------------------------------------------------
@@ -177,7 +104,7 @@ def _session(private: bool) -> requests.Session:
         def _new_conn(self) -> Any:
             sock = super()._new_conn()
             address = sock.getpeername()[0]
-            if not private and not _is_public(address):
+            if not private and not is_public(address):
                 sock.close()
                 raise _PrivateAddress(address)
             return sock
@@ -216,7 +143,7 @@ def _get(session: requests.Session, url: str, place: str) -> requests.Response:
 
 def _private(place: str, url: str, error: _PrivateAddress) -> InputError:
     parts = urlsplit(url)
-    port = parts.port or _PORTS[parts.scheme]
+    port = parts.port or PORTS[parts.scheme]
     return InputError(
         f"{place}: {parts.hostname} leads to {error}, an address of a private network; where that is meant, "
         f"list {parts.hostname}:{port} in GWFOLLOW_BLUEPRINT_HOSTS"

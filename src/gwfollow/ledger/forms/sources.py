@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from gwfollow.errors import InputError
-from gwfollow.ledger.forms.fetch import fetch, is_url, shown
+from gwfollow.ledger.forms.fetch import fetch
+from gwfollow.ledger.forms.hosts import is_url, shown
 from gwfollow.ledger.yamlfile import MAX_BYTES
 
 #: files that one blueprint may lead to, and how far
