@@ -108,7 +108,6 @@ def fetch(name: str, wanted: str | None, output: Path, force: bool) -> None:
     for target in placed:
         if target.exists() and not force:
             raise InputError(str(target), "a file", "nothing there, or --force")
-    output.mkdir(parents=True, exist_ok=True)
     for target, result in placed.items():
         store.fetch(result.sha256, target, overwrite=force)
         click.echo(str(target))

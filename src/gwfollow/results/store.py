@@ -137,6 +137,7 @@ class Store:
             raise InputError(str(target), "a file", "nothing there, or --force")
         draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.draft")
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             with self._open(sha256) as source, draft.open("xb") as out:
                 digest = hashlib.sha256()
                 while piece := source.read(_PIECE):
