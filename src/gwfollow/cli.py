@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "review": ("gwfollow.commands.review:review", "Approve, reject, deprecate or prefer results; show who did."),
     "clean": ("gwfollow.commands.clean:clean_command", "Delete what can be made again from the folders of an analysis."),
     "journal": ("gwfollow.commands.journal:journal", "Show who changed what, when and why."),
-    "export": ("gwfollow.commands.export:export", "Write the ledger as blueprints that apply reads."),
+    "export": ("gwfollow.commands.export:export", "Write the ledger as blueprints that apply reads, or as asimov has it."),
     "results": ("gwfollow.commands.results:results", "Keep, list, fetch and check results; summarise posterior files."),
     "import": ("gwfollow.commands.import_:import_", "Take over a ledger of asimov, or event descriptions of olivaw."),
     "report": ("gwfollow.commands.report:report", "Write a static site about all events, and the same as JSON."),

@@ -58,7 +58,10 @@ def new_project(folder: Path) -> Path:
 _REPORT = """
 import json
 from asimov import current_ledger as ledger
+from asimov.ledger import YAMLLedger
 found = {}
+# a ledger of its own: asimov 0.8 cannot read project analyses from one whose events it has read
+spanning = YAMLLedger(".asimov/ledger.yml").project_analyses
 for event in ledger.get_event():
     found[event.name] = {
         production.name: {
@@ -71,7 +74,7 @@ for event in ledger.get_event():
         }
         for production in event.productions
     }
-found["project analyses"] = {one.name: {"status": one.status, "subjects": sorted(one._subjects)} for one in ledger.project_analyses}
+found["project analyses"] = {one.name: {"status": one.status, "subjects": sorted(one._subjects)} for one in spanning}
 found["repositories"] = {event.name: event.repository.directory for event in ledger.get_event()}
 print("REPORT" + json.dumps(found))
 """

@@ -92,7 +92,7 @@ def _yaml(path: Path, root: Path) -> Contents:
         add_event(found, event, f"{name}, events[{index}]")
     analyses = data.pop("project analyses", None) or []
     place = f"{name}, project analyses"
-    found.project_analyses = [_flat(one, f"{place}[{index}]") for index, one in enumerate(_list(analyses, place))]
+    found.project_analyses = [flat(one, f"{place}[{index}]") for index, one in enumerate(_list(analyses, place))]
     _add_config(found, data)
     return found
 
@@ -106,11 +106,11 @@ def add_event(found: Contents, event: Any, place: str) -> None:
         raise InputError(f"{place}, name", name, "each event once")
     found.events.append({key: value for key, value in event.items() if key not in ("productions", "ledger")})
     productions = _list(event.get("productions"), f"{place}, productions")
-    found.productions[name] = [_flat(one, f"{place} ({name}), productions[{i}]") for i, one in enumerate(productions)]
+    found.productions[name] = [flat(one, f"{place} ({name}), productions[{i}]") for i, one in enumerate(productions)]
     _once(found.productions[name], f"{place} ({name}), productions")
 
 
-def _flat(production: Any, place: str) -> dict[str, Any]:
+def flat(production: Any, place: str) -> dict[str, Any]:
     """``{Prod0: {pipeline: ...}}``, the same with a list of one-key mappings (olivaw), or ``{name: Prod0, pipeline: ...}``."""
     expected = "{name: {pipeline: ..., ...}}"
     if not isinstance(production, Mapping):
@@ -241,4 +241,4 @@ def _json(value: Any, place: str) -> dict[str, Any]:
     return found
 
 
-__all__ = ["Contents", "add_event", "read"]
+__all__ = ["Contents", "add_event", "flat", "read"]

@@ -17,13 +17,15 @@ from typing import Any
 from gwfollow.errors import InputError
 from gwfollow.ledger.fields import NAME, NAME_RULE
 from gwfollow.ledger.reviews import check_verdict
-from gwfollow.moving.asimov_ledger import Contents
+from gwfollow.moving.asimov_ledger import Contents, flat
 from gwfollow.moving.words import Claim
 from gwfollow.moving.words import read as read_word
 from gwfollow.naming import PROJECT
 
 #: under this key of its document an analysis keeps what asimov noted about its run
 RECORDS = "asimov"
+#: under this key stands in an exported ledger what asimov would not understand (`asimov_form`)
+OURS = "gwfollow"
 #: notes that asimov itself makes; as `environment`, which a blueprint may also set (to a path), only a mapping is one
 _RECORDS = ("profiling", "resolved dependencies", "resolved_dependencies", "stale", "captured environment")
 #: an event's files that may be named relative to its git repository
@@ -128,6 +130,10 @@ class _Translation:
         if name == PROJECT:
             raise InputError(f"{self.contents.source}, event name", name, "another name: this one stands for the project")
         document = {"kind": "event", **_without_empty(dict(event)), "name": name}
+        ours = document.pop(OURS, None) or {}
+        for key in ours.get("made up") or ():
+            document.pop(key, None)
+        productions = [*(flat(one, f"{name}, {OURS}") for one in ours.get("productions") or ()), *productions]
         self._paths_of_event(document, name)
         self.move.documents.append(document)
         repository = document.get("repository")
@@ -187,7 +193,8 @@ class _Translation:
         document: dict[str, Any] = _without_empty(dict(production)) | {"name": name}
         if not isinstance(document.get("pipeline"), str):
             raise InputError(f"{place}, pipeline", document.get("pipeline"), "the name of a pipeline")
-        claim = read_word(production.get("status"), place, self.source)
+        ours = document.pop(OURS, None) or {}
+        claim = read_word(ours.get("status") or production.get("status"), place, self.source)
         job, rundir = self._job(document, place), document.pop("rundir", None)
         reviews = _reviews(document.pop("review", None), place)
         if document.get("postprocessing") == self.contents.config.get("postprocessing"):
@@ -310,4 +317,4 @@ def _rename_in(value: Any, names: Mapping[str, str]) -> Any:
     return mark + names.get(value.removeprefix("!").strip(), value.removeprefix("!").strip()) if not colon else value
 
 
-__all__ = ["RECORDS", "Move", "Past", "Verdict", "translate"]
+__all__ = ["OURS", "RECORDS", "Move", "Past", "Verdict", "translate"]

@@ -82,7 +82,9 @@ def read(value: object, place: str, source: str = "asimov") -> Claim:
         return Claim(text, "running", "job", remark, preferred, job=word)
     for table, about in ((PLAIN, ""), (RESULTS, "results"), (JOBS, "job")):
         if word in table:
-            return Claim(text, table[word], about, remark, preferred or word in ("finalised", "finalized"))
+            # olivaw finalises the preferred run alone
+            finalised = source == "olivaw" and word in ("finalised", "finalized")
+            return Claim(text, table[word], about, remark, preferred or finalised)
     raise InputError(f"{place}, status", value, f"one of {_EXPECTED}")
 
 
