@@ -171,3 +171,17 @@ def test_a_whole_event_is_asked_with_the_same_number_of_queries(ledger: Ledger) 
         return len(seen)
 
     assert queries("MANY", 60) == queries("FEW", 3) < 10
+
+
+def test_edges_follow_the_defaults_of_the_project(ledger: Ledger) -> None:
+    apply_all(ledger, *STAGE, analysis("x", "gwdata", needs=[{"waveform.approximant": "IMRPhenomD"}]))
+    assert edges(ledger, "x") == ["a"]
+    defaults = {
+        "pipelines": {
+            "Bilby": {"waveform": {"approximant": "IMRPhenomNSBH"}},
+            "bayeswave": {"waveform": {"approximant": "IMRPhenomD"}},
+        }
+    }
+    with ledger.change(who="test") as change:
+        report = apply(change, [Blueprint("configuration", "project", "c", defaults)], update=True)
+    assert (edges(ledger, "x"), report.work) == (["psd"], ["GW1"])

@@ -112,6 +112,8 @@ class _Application:
         self.places: dict[tuple[str, str], str] = {}
         #: documents that ask for a status or bring verdicts, and whether they made their row
         self.wishes: list[tuple[Analysis, Blueprint, bool]] = []
+        #: defaults of all events have changed: their edges may be others
+        self.relink_all = False
 
     def run(self, blueprints: Sequence[tuple[Blueprint, str | None]]) -> Report:
         session = self.change.session
@@ -158,6 +160,7 @@ class _Application:
         if keys:
             row.document = merged
             self.change.journal("configuration applied", keys=list(keys))
+            self.relink_all |= set(keys) != {"postprocessing"}
         if blueprint.kind == "postprocessing":  # its name says what is in the only key
             verdict = "changed" if blueprint.name in (old.get("postprocessing") or {}) else "added"
             self._note(blueprint.kind, blueprint.name, verdict if keys else "unchanged")
@@ -264,9 +267,7 @@ class _Application:
     def _combine(self, everywhere: bool) -> None:
         """Analyses that post-processings over all analyses of an event add to those that have changed, or to all active ones."""
         if everywhere:
-            known = self.events.keys()
-            names = self.change.session.scalars(select(Event.name).where(Event.active, Event.kind != PROJECT))
-            self._load([name for name in names if name not in known])
+            self._load_active()
         project = self.configuration.document if self.configuration is not None else {}
         if not definitions(project):
             return
@@ -275,11 +276,18 @@ class _Application:
                 for blueprint in combined(self.events[name], project):
                     self._analysis(blueprint, name)
 
+    def _load_active(self) -> None:
+        known = self.events.keys()
+        names = self.change.session.scalars(select(Event.name).where(Event.active, Event.kind != PROJECT))
+        self._load([name for name in names if name not in known])
+
     def _link(self) -> None:
         project = self.configuration.document if self.configuration is not None else {}
-        for name, touched in self.touched.items():
-            if name != PROJECT:
-                touched |= link(self.events[name], project)
+        if self.relink_all:
+            self._load_active()
+        for name in list(self.events if self.relink_all else self.touched):
+            if name != PROJECT and (changed := link(self.events[name], project)):
+                self.touched.setdefault(name, set()).update(changed)
         # also where an event is only new: the project's analyses may have waited for it
         relinked = relink_projects(self.change.session, project, self.events, row=self.events.get(PROJECT))
         if relinked or PROJECT in self.touched:

@@ -13,6 +13,7 @@ from gwfollow.ledger.schema import Review
 from gwfollow.ledger.states import SATISFIES
 from gwfollow.ledger.steering import RESURRECT, ask, may_ask
 from gwfollow.ledger.store import Change
+from gwfollow.life.changes import refresh_after
 from gwfollow.life.clean import IN_USE, clean
 from gwfollow.life.review import give_verdict
 from gwfollow.life.site import Site
@@ -76,6 +77,8 @@ def _do(change: Change, event: str, analysis: str, verb: str, why: str, attempt:
         given = give_verdict(change, row, VERBS[verb], message=why, attempt=attempt)
         return f"{analysis}: {VERBS[verb]}." if given else f"{analysis} was {VERBS[verb]} by you already."
     done = ask(change, row, verb, attempt=attempt)
+    if done.changed and done.new in SATISFIES:  # a result made by hand, which others may wait for or work on
+        refresh_after(change, row)
     return f"{analysis}: {done.old} → {done.new}." if done.changed else f"{analysis} is {done.new} already."
 
 
