@@ -146,9 +146,7 @@ class Toy(Pipeline):
 
     def after_completion(self):
         self._happens("after_completion")
-        self.production.event.meta.setdefault("data", {})["calibration"] = {
-            "H1": os.path.join(self.production.rundir, "result.txt")
-        }
+        self.production.event.meta.setdefault("data", {})["calibration"] = {"H1": f"{self.production.rundir}/result.txt"}
         self.production.event.update_data()
         Path(self.production.rundir, "made_late.txt").write_text("by after_completion\n")
         if self.production.meta["toy"].get("post"):

@@ -118,7 +118,7 @@ HOOKS = {
     "collect_logs": "collect_logs",
     "detect_completion": "detect_completion",
     "resurrect": "resurrect",
-    "after_completion": "collect_assets",
+    "after_completion": "after_completion",
     "collect_assets": "collect_assets",
     "detect_completion_processing": "detect_completion_processing",
     "after_processing": "after_processing",
@@ -231,6 +231,14 @@ def test_progress_and_logs_cost_one_child_until_they_are_old(toy: MakeToy, monke
     monkeypatch.setattr(process, "ask", lambda *args: pytest.fail("it was asked once more"))
     assert "no such frame" in "".join(pipeline.collect_logs().values())
     assert pipeline.failure_reason(ENDED) == "the job ended without a result (exit code 1); toy.err: no such frame"
+
+
+def test_results_count_although_post_processing_cannot_be_started(toy: MakeToy) -> None:
+    pipeline = toy({"raise": "after_completion"})
+    (run_of(pipeline) / "result.txt").write_text("42\n")
+    assert "samples" in pipeline.collect_assets()
+    with pytest.raises(PipelineError, match=r"after_completion: PipelineException: it could not be done"):
+        pipeline.after_completion()
 
 
 def test_clean_names_files_of_the_attempt_and_deletes_nothing(toy: MakeToy) -> None:

@@ -26,7 +26,7 @@ from gwfollow.asimov_plugins import AsimovPlugin
 from gwfollow.errors import PipelineError
 from gwfollow.pipelines.asimov import process
 from gwfollow.pipelines.asimov.assets import from_answer
-from gwfollow.pipelines.asimov.kept import Kept, last_words, page_in, trigger_file, value
+from gwfollow.pipelines.asimov.kept import Kept, fault_of, page_in, trigger_file, value
 from gwfollow.pipelines.asimov.progress import read_progress
 from gwfollow.pipelines.asimov.question import ask_about
 from gwfollow.pipelines.asimov.submitted import work_of
@@ -102,8 +102,11 @@ class AsimovPipeline(Pipeline):
         return bool(value(self._ask(["detect_completion"], status="running"), "detect_completion"))
 
     def collect_assets(self) -> Assets:
-        answer = self._ask(["after_completion", "collect_assets", "collect_pages"], status="finished")
-        self._kept.keep(post=answer["submitted"], **answer["state"])
+        """Calls `after_completion` first, in which plugins make assets; where that raises, the step *process* calls it once more and tells."""
+        answer = self._ask(["after_completion", "collect_assets", "collect_pages"], status="finished", keep_going=True)
+        self._raise_fault(answer, "collect_assets", "__init__")
+        post = {} if fault_of(answer, "after_completion") else {"post": answer["submitted"]}
+        self._kept.keep(**post, **answer["state"])
         reported = value(answer, "collect_assets")
         events = [change for name, changed in answer["state"]["metas"].items() if name for change in changed]
         found = from_answer(reported if isinstance(reported, Mapping) else {}, events, self.task.folder, self.folder / "values")
@@ -172,10 +175,13 @@ class AsimovPipeline(Pipeline):
         question = self._question(hooks, self._kept.read(), status=status, dryrun=dryrun, keep_going=keep_going)
         answer = self._answer(question, STEP_LIMIT if limit is None else limit)
         if not keep_going:
-            for called in answer["hooks"]:
-                if "error" in called:
-                    raise PipelineError(f"{self._who}, {called['hook']}: {last_words(called['error'])}")
+            self._raise_fault(answer, *(called["hook"] for called in answer["hooks"]))
         return answer
+
+    def _raise_fault(self, answer: Mapping[str, Any], *hooks: str) -> None:
+        for hook in hooks:
+            if words := fault_of(answer, hook):
+                raise PipelineError(f"{self._who}, {hook}: {words}")
 
     def _answer(self, question: Mapping[str, Any], limit: float) -> dict[str, Any]:
         """Prepare the folders and ask.  Raises `PipelineError` where there is no answer."""
@@ -206,7 +212,7 @@ class AsimovPipeline(Pipeline):
             return {}
         answer = self._ask(["while_running", "check_progress", "collect_logs"], status="running", keep_going=True)
         seen = {called["hook"]: called.get("value") for called in answer["hooks"]}
-        faults = [f"{called['hook']}: {last_words(called['error'])}" for called in answer["hooks"] if "error" in called]
+        faults = [f"{called['hook']}: {fault_of(answer, called['hook'])}" for called in answer["hooks"] if "error" in called]
         if faults:
             raise PipelineError(f"{self._who}, {'; '.join(faults)}")
         write_text(kept, json.dumps(seen))

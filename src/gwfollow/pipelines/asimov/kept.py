@@ -37,7 +37,12 @@ def value(answer: Mapping[str, Any], hook: str) -> Any:
     return next((called.get("value") for called in answer["hooks"] if called["hook"] == hook), None)
 
 
-def last_words(error: Mapping[str, str]) -> str:
+def fault_of(answer: Mapping[str, Any], hook: str) -> str:
+    """What a hook raised, in a line; empty where it raised nothing."""
+    return next((_last_words(called["error"]) for called in answer["hooks"] if called["hook"] == hook and "error" in called), "")
+
+
+def _last_words(error: Mapping[str, str]) -> str:
     """The traceback's last line; of a message of several lines, as builders' output has, the first and the last."""
     lines = [line.strip() for line in error["text"].replace("\\n", "\n").splitlines()]
     telling = [line for line in lines if line.strip(" \"'b{}[]()") not in {"", "None"}]
