@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from gwfollow.ledger.merge import merge_rows
-from gwfollow.ledger.needs.grammar import Condition, Entry, NeedsSettings, parse_needs, parse_settings, reached, text_of
+from gwfollow.ledger.needs.conditions import Condition, Entry, reached, text_of
+from gwfollow.ledger.needs.grammar import NeedsSettings, parse_needs, parse_settings
 from gwfollow.ledger.reviews import verdicts_in
 from gwfollow.ledger.schema import Analysis, Event
 from gwfollow.naming import PROJECT

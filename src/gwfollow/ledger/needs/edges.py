@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session, selectinload
 from gwfollow.errors import InputError
 from gwfollow.ledger.merge import pipeline_defaults
 from gwfollow.ledger.needs.candidates import Pool, Wish, load_events
-from gwfollow.ledger.needs.grammar import Entry, has_needs
+from gwfollow.ledger.needs.conditions import Entry
+from gwfollow.ledger.needs.grammar import has_needs
 from gwfollow.ledger.schema import Analysis, Event, Need
 from gwfollow.naming import PROJECT
 

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from gwfollow.ledger.merge import project_document
 from gwfollow.ledger.needs.candidates import ANALYSES, NEEDS, Candidate, Pool, Wish, pool_for
-from gwfollow.ledger.needs.grammar import Entry, has_needs
+from gwfollow.ledger.needs.conditions import Entry
+from gwfollow.ledger.needs.grammar import has_needs
 from gwfollow.ledger.schema import Analysis, Event
 from gwfollow.ledger.states import FINAL, SATISFIES
 

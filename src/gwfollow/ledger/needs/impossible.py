@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from gwfollow.errors import InputError
 from gwfollow.ledger.needs.candidates import NEEDS, Pool, Wish, load_events
-from gwfollow.ledger.needs.grammar import Entry
+from gwfollow.ledger.needs.conditions import Entry
 from gwfollow.ledger.schema import Analysis, Event
 from gwfollow.ledger.suggest import nearly
 from gwfollow.naming import PROJECT
