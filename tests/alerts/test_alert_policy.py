@@ -216,7 +216,7 @@ def test_every_example_in_the_documentation_of_the_policy_is_right(shipped: Path
         When.model_validate(yaml.safe_load(text))
 
 
-def test_the_templates_of_gwfollow_give_analyses_that_wait_for_their_strain(shipped: Path) -> None:
+def test_the_templates_of_gwfollow_give_analyses_that_fetch_their_own_strain(shipped: Path) -> None:
     env = templates.environment(shipped)
     for example in templates.examples():
         found = {}
@@ -225,10 +225,11 @@ def test_the_templates_of_gwfollow_give_analyses_that_wait_for_their_strain(ship
                 b.name: (b.pipeline, b.status, b.document.get("needs")) for b in templates.render(env, name, "S250101a", example)
             }
         assert found == {
-            "psd": ("psd", "wait", None),
-            "bilby-bbh": ("bilby", "ready", ["psd"]),
+            "get-data": ("gwdata", "ready", None),
+            "psd": ("psd", "ready", ["get-data"]),
+            "bilby-bbh": ("bilby", "ready", ["get-data", "psd"]),
             "pesummary-bbh": ("pesummary", "ready", ["bilby-bbh"]),
-            "bilby-ns": ("bilby", "ready", ["psd"]),
+            "bilby-ns": ("bilby", "ready", ["get-data", "psd"]),
             "pesummary-ns": ("pesummary", "ready", ["bilby-ns"]),
         }
 

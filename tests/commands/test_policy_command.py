@@ -64,7 +64,7 @@ def test_explain_says_what_every_rule_says_and_what_would_be_done(run: Callable[
     assert "preferred event    G100001" in text
     assert "  no  mock                   none of: category is Production, not Test or MDC; role is observation, not test" in text
     assert "  yes significant-bbh        event, apply alert-bbh.yaml.j2" in text
-    assert "analysis psd: psd, wait (alert-psd.yaml.j2, rule significant-cbc)" in text
+    assert "analysis psd: psd, ready (alert-psd.yaml.j2, rule significant-cbc)" in text
     assert "analysis pesummary-bbh: pesummary, ready (alert-bbh.yaml.j2, rule significant-bbh)" in text
 
 
@@ -72,7 +72,7 @@ def test_explain_for_programs_says_the_same(run: Callable[..., str], files: list
     (told,) = json.loads(run("explain", "--json", *files))
     assert (told["event"], told["follow"], told["state"]["far"]) == (NAME, True, 1e-10)
     assert [rule["rule"] for rule in told["rules"] if rule["matched"]] == ["significant-cbc", "significant-bbh"]
-    assert list(told["analyses"]) == ["psd", "bilby-bbh", "pesummary-bbh"]
+    assert list(told["analyses"]) == ["get-data", "psd", "bilby-bbh", "pesummary-bbh"]
 
 
 def test_explain_of_a_retracted_event_says_that_all_is_stopped(run: Callable[..., str], files: list[str], tmp_path: Path) -> None:
