@@ -113,3 +113,13 @@ def test_the_project_is_read_like_an_event_and_what_it_needs_elsewhere_apart(led
     assert (project.kind, project.gps, project.interferometers) == ("project", None, ())
     assert (joint.needs, joint.elsewhere, joint.subjects) == ((), ("GW1/pe", "GW2/pe"), ("GW1", "GW2"))
     assert (after.needs, after.elsewhere, after.subjects) == (("joint",), (), ("GW1",))
+
+
+def test_what_starts_as_soon_as_enough_are_done_has_no_edges_that_would_wait_for_all(ledger: Ledger) -> None:
+    both = "{kind: analysis, name: both, pipeline: sum, needs: [psd, 'pipeline:bilby'], needs settings: {minimum: 1}}"
+    pes = [f"{{kind: analysis, name: {name}, pipeline: bilby}}" for name in ("pe-1", "pe-2")]
+    text = "\n---\n".join(["{kind: event, name: GW1}", "{kind: analysis, name: psd, pipeline: psd}", *pes, both])
+    with ledger.change(who="test") as change:
+        apply(change, read_text(text, "f").blueprints)
+    with ledger.read() as session:
+        assert active_events(session, "GW1")[0].analyses[-1].needs == ("psd",)

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import select
 from stage import Stage, until
 
+from gwfollow.ledger.apply import apply
+from gwfollow.ledger.blueprints import read_text
 from gwfollow.ledger.schema import Journal
 from gwfollow.naming import event_dag_id
 from gwfollow.sandbox.htcondor import PersonalPool
@@ -25,6 +27,23 @@ def test_an_event_goes_from_its_blueprint_to_uploaded(stage: Stage) -> None:
     dag = stage.api.dag(event_dag_id("E-plain"))
     assert {tag["name"] for tag in dag["tags"]} >= {"gwfollow", "source:blueprint"}
     assert "1126259462.400 s" in dag["doc_md"]
+
+
+def test_an_analysis_over_two_events_starts_when_the_last_that_it_needs_is_finished(stage: Stage) -> None:
+    stage.apply("E-far", "name: late")
+    text = "kind: projectanalysis\nname: joint\npipeline: toy\nsubjects: [E-plain, E-far]\nanalyses: [E-plain/second, E-far/late]\ntoy: {go: true}"
+    with stage.ledger.change(who="test") as change:
+        apply(change, read_text(text, "joint.yaml").blueprints)
+    stage.deliver()
+    stage.until_status("E-far", "late", "running")
+    stage.until_task("project", "verdict", "success")  # the run that came with it has nothing to do yet
+    assert "| joint | toy | E-plain, E-far | E-plain/second, E-far/late |" in stage.api.dag(event_dag_id("project"))["doc_md"]
+    assert (stage.task("project", "joint.build")["state"], stage.row("project", "joint").attempt) == ("skipped", 0)
+    stage.go("E-far", "late")
+    stage.until_status("E-far", "late", "finished", "processing", "uploaded")
+    stage.deliver()
+    stage.until_status("project", "joint", "uploaded", seconds=150)
+    assert stage.runs("project", "joint") == 1
 
 
 def test_a_second_run_does_nothing_twice(stage: Stage) -> None:

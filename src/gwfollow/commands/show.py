@@ -60,13 +60,17 @@ def analysis_facts(session: Session, row: Analysis) -> dict[str, Any]:
         "event": row.event.name,
         **_summary(row, unmet(session, row)),
         "comment": row.comment,
-        "needs": [need.condition + (f" ({need.needed.name})" if need.needed else "") for need in row.needs],
+        "needs": [need.condition + (f" ({_label(row, need.needed)})" if need.needed else "") for need in row.needs],
         "created": row.created,
         "updated": row.updated,
         "attempts": [_attempt(attempt) for attempt in row.attempts],
         "reviews": _reviews(session, row),
         "document": merged_document(session, row),
     }
+
+
+def _label(row: Analysis, other: Analysis) -> str:
+    return other.name if other.event_id == row.event_id else f"{other.event.name}/{other.name}"
 
 
 def _summary(row: Analysis, unmet_needs: list[str]) -> dict[str, Any]:

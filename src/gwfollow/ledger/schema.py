@@ -151,8 +151,8 @@ class Analysis(Base):
 class Need(Base):
     """One edge: `analysis` waits for `needed`.
 
-    ``needed_id`` is null where nothing in the event meets the condition (it dangles), and where the condition speaks of status and
-    review alone (`dynamic`): that one is looked at when somebody asks.
+    ``needed_id`` is null where nothing in the event meets the condition (it dangles), and where the condition speaks of status,
+    review and labels alone: that one is looked at when somebody asks.
     """
 
     __tablename__ = "needs"
@@ -168,7 +168,9 @@ class Need(Base):
         doc="needs; analyses: it also works on the results of this one",
     )
     optional: Mapped[bool] = mapped_column(default=False)
-    dynamic: Mapped[bool] = mapped_column(default=False, doc="makes no edge: all of it is about status and review")
+    dynamic: Mapped[bool] = mapped_column(
+        default=False, doc="makes no edge in the DAG: about status, review and labels alone, or one of `minimum`"
+    )
     analysis: Mapped[Analysis] = relationship(back_populates="needs", foreign_keys=[analysis_id])
     needed: Mapped[Analysis | None] = relationship(foreign_keys=[needed_id])
 

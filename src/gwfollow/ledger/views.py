@@ -103,7 +103,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 def _view(edges: Sequence[Row[Any]]) -> AnalysisView:
     first = edges[0]
-    here = [edge for edge in edges if edge.needed is not None and edge.elsewhere is None]
+    here = [edge for edge in edges if edge.needed is not None and edge.elsewhere is None and not edge.dynamic]
     dangling = tuple(
         edge.condition
         for edge in edges

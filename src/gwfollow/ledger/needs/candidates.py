@@ -113,6 +113,14 @@ class Wish:
         mine = NEEDS if self.lists[NEEDS] else ANALYSES
         return self._settings if role == mine else NeedsSettings()
 
+    def counted(self, role: str) -> frozenset[int]:
+        """Positions of the entries among which `minimum` counts: the alternatives, or the names where there are only names."""
+        if self.settings(role).minimum is None:
+            return frozenset()
+        wanted = [(position, entry) for position, entry in enumerate(self.lists[role]) if not entry.optional]
+        alternatives = frozenset(position for position, entry in wanted if entry.name is None)
+        return alternatives or frozenset(position for position, _ in wanted)
+
     def scopes(self, entry: Entry) -> tuple[str, ...]:
         """Names of the events in which the entry is looked for."""
         if entry.event is not None:

@@ -68,7 +68,7 @@ def _entry_edges(role: str, position: int, entry: Entry, scope: str, wish: Wish,
         return
     found: list[Analysis | None] = [other.row for other in pool.static(entry, wish.row, scope)]
     for needed in found or [None]:
-        yield position, said, needed, role, entry.optional, False
+        yield position, said, needed, role, entry.optional, position in wish.counted(role)
 
 
 def _review_first(project: Mapping[str, Any], event: Event, row: Analysis) -> bool:

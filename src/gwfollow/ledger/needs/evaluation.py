@@ -197,11 +197,10 @@ def _groups(wish: Wish, pool: Pool, role: str, entries: Sequence[Entry]) -> list
     parts = [
         _part(wish, pool, role, position, entry, scope) for position, entry in enumerate(entries) for scope in wish.scopes(entry)
     ]
-    # where all are names, `minimum` counts those
-    counted_names = minimum is not None and not any(p.entry.name is None and not p.entry.optional for p in parts)
+    counted = wish.counted(role)
     alternatives, groups = [], []
     for part in parts:
-        if part.entry.optional or (part.entry.name is not None and not counted_names):
+        if part.entry.optional or (part.entry.name is not None and part.position not in counted):
             groups.append(Group(role, (part,), optional=part.entry.optional))
         else:
             alternatives.append(part)
@@ -216,16 +215,18 @@ def _part(wish: Wish, pool: Pool, role: str, position: int, entry: Entry, scope:
     own, interesting = wish.row.event.name, wish.settings(role).interesting
     found = pool.static(entry, wish.row, scope)
     # an entry about status or review alone is met by whatever meets it: what also waits for this one would be a circle
-    members = tuple(_member(entry, other, own, interesting and not entry.optional) for other in found)
+    early = position in wish.counted(role)
+    members = tuple(_member(entry, other, own, interesting and not entry.optional, early) for other in found)
     return Part(role, position, entry, scope, members, scope in pool.events, scope != own)
 
 
-def _member(entry: Entry, other: Candidate, own: str, interesting: bool) -> Member:
+def _member(entry: Entry, other: Candidate, own: str, interesting: bool, early: bool) -> Member:
     row = other.row
     label = row.name if row.event.name == own else f"{row.event.name}/{row.name}"
     why_not = _why_not(entry, other, interesting)
     done = not why_not and (row.status in SATISFIES or _asked_for(entry))
-    coming = entry.selects and other.meets(entry.dynamic, finished=True) and (not interesting or other.interesting())
+    # what starts as soon as enough are done has no edges in the DAG: a run cannot work on both
+    coming = not early and entry.selects and other.meets(entry.dynamic, finished=True)
     waited = not why_not and not done and entry.selects
     if entry.optional:
         waited = not why_not and not done and row.status not in _HOPELESS

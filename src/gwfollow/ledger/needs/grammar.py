@@ -136,7 +136,7 @@ def _checked(condition: Condition, value: object, place: str) -> Condition:
     if head == "name" and condition.path == ("name",) and not NAME.fullmatch(text):
         raise InputError(place, value, _RULE)
     if condition.path == ("status",):
-        return Condition(condition.path, check_status(text, place), condition.negated)
+        return Condition(condition.path, check_status(text, place, lambda _: None), condition.negated)
     if head == "review" and (text.lower() not in VERDICTS or condition.path not in (("review",), ("review", "status"))):
         raise InputError(place, value, f"review: one of {', '.join(VERDICTS)}")
     return condition
