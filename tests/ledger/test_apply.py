@@ -127,9 +127,11 @@ def test_what_another_analysis_was_waiting_for_gives_work_even_when_done(ledger:
     assert put(ledger, PSD + "status: finished", event="GW1").work == ["GW1"]
 
 
-def test_the_status_of_an_analysis_in_the_ledger_is_not_changed_by_a_blueprint(ledger: Ledger) -> None:
+def test_the_status_of_an_analysis_in_the_ledger_is_changed_by_a_blueprint_only_under_update(ledger: Ledger) -> None:
     put(ledger, EVENT, PSD)
-    assert verdicts(put(ledger, PSD + "status: cancelled", event="GW1", update=True)) == ["unchanged GW1/psd"]
+    assert verdicts(put(ledger, PSD + "status: cancelled", event="GW1")) == ["unchanged GW1/psd"]
+    with ledger.read() as session:
+        assert session.scalars(select(Analysis.status)).one() == "ready"
 
 
 def test_the_pipeline_of_an_analysis_that_was_built_is_not_changed(ledger: Ledger) -> None:
