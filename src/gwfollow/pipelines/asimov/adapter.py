@@ -36,7 +36,7 @@ from gwfollow.pipelines.files import tail, write_text
 #: seconds after which a builder counts as hung, and any other step
 BUILD_LIMIT, STEP_LIMIT = 3600.0, 600.0
 #: seconds for which an answer to "how far is it?" is not asked again: each costs a process
-LOOK_PERIOD = 120.0
+LOOK_PERIOD = 300.0
 
 
 class AsimovPipeline(Pipeline):

@@ -1,0 +1,1 @@
+"""A pipeline for gwfollow, to copy."""
