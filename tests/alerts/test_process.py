@@ -350,7 +350,7 @@ def test_what_is_withdrawn_may_need_what_is_added_at_the_same_moment(lite: Site)
     assert statuses(lite.ledger, NAME) == {"psd": "ready"}
 
 
-@pytest.mark.parametrize("who", ["a note", "a need"])
+@pytest.mark.parametrize("who", ["a note", "a need", "a project analysis"])
 def test_what_a_person_has_taken_up_is_not_withdrawn(lite: Site, who: str) -> None:
     configs = lite.settings.configs_folder
     (configs / "alert_policy.yaml").write_text(EARLY)
@@ -360,8 +360,10 @@ def test_what_a_person_has_taken_up_is_not_withdrawn(lite: Site, who: str) -> No
     process(lite)
     if who == "a note":
         by_hand(lite, "kind: analysis\nname: early\npipeline: onefile\ncomment: mine\n")
-    else:
+    elif who == "a need":
         by_hand(lite, "kind: analysis\nname: mine\npipeline: onefile\nneeds: [early]\n")
+    else:
+        by_hand(lite, f"kind: projectanalysis\nname: mine\npipeline: onefile\nsubjects: [{NAME}]\nneeds: [early]\n")
     put(lite, (internal(NAME, "label_added", {"name": "DQV"}), minute(1)))
     process(lite)
     assert statuses(lite.ledger, NAME)["early"] == "ready"

@@ -11,7 +11,7 @@ from gwfollow.ledger.apply import Report, apply
 from gwfollow.ledger.blueprints import read_text
 from gwfollow.ledger.needs import unmet
 from gwfollow.ledger.schema import Outbox
-from gwfollow.ledger.store import find_analysis, find_event
+from gwfollow.ledger.store import Ledger, find_analysis, find_event
 from gwfollow.life import Site
 from gwfollow.life.build import build
 from gwfollow.life.changes import refresh_after, refresh_events
@@ -277,3 +277,32 @@ def test_nobody_asks_twice_for_the_same(joint: Site, scheduler: MemoryScheduler)
     with joint.ledger.change(who="test") as change:
         assert refresh_after(change, change.analysis("GW2", "pe")) == []
     assert runs(joint, "project") == before
+
+
+def test_on_both_databases_the_last_result_or_verdict_asks_for_the_run(ledger: Ledger) -> None:
+    def put_in(*documents: str) -> None:
+        blueprints = read_text("\n---\n".join(documents), "f").blueprints
+        ledger.run(lambda change: apply(change, blueprints), who="test")
+
+    def after(event: str, analysis: str, status: str) -> list[str]:
+        with ledger.change(who="test") as change:
+            row = change.analysis(event, analysis)
+            row.status = status
+            return refresh_after(change, row)
+
+    put_in(GW2, PE2, "{kind: event, name: GW3}", PE2.replace("GW2", "GW3"))
+    put_in(
+        JOINT.replace("GW150914", "GW3").replace("WHICH", "pe"),
+        JOINT.replace("GW150914", "GW3").replace("WHICH", "'review: approved'").replace("joint", "judged"),
+        "{kind: analysis, event: GW3, name: deep, pipeline: sum, needs: ['status: uploaded']}",
+    )
+    assert after("GW2", "pe", "finished") == []
+    assert after("GW3", "pe", "finished") == ["project/joint"]
+    assert after("GW3", "pe", "uploaded") == ["GW3/deep", "project/joint"]
+    for event in ("GW2", "GW3"):
+        with ledger.change(who="alice") as change:
+            give_verdict(change, change.analysis(event, "pe"), "approved")
+    with ledger.read() as session:
+        assert unmet(session, find_analysis(session, "project", "judged")) == []
+    with ledger.change(who="test") as change:
+        assert refresh_events(change, {"GW2"}, updated=True) == ["project"]

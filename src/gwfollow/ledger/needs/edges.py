@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from gwfollow.errors import InputError
 from gwfollow.ledger.merge import pipeline_defaults
@@ -97,7 +97,7 @@ def _refuse_circles(event: Event) -> None:
 
 def affected_projects(session: Session, events: Collection[str]) -> list[Analysis]:
     """The project's analyses that look at any of `events` (one query)."""
-    query = select(Analysis).join(Event).where(Event.kind == PROJECT).options(selectinload(Analysis.needs)).order_by(Analysis.id)
+    query = select(Analysis).join(Event).where(Event.kind == PROJECT).order_by(Analysis.id)
     wanted = set(events)
     return [row for row in session.scalars(query) if not wanted.isdisjoint(Wish(row).places())]
 
