@@ -66,7 +66,7 @@ def test_frames_that_do_not_hold_the_segment_are_told_before_the_build(make_task
     paths = [tmp_path / "H-H1_TEST-1126259446-15.gwf", tmp_path / "H-H1_TEST-1126259462-16.gwf"]
     for path in paths:
         path.write_text("x")
-    with pytest.raises(InputError, match=r"H1: found 'GPS .*frames of all of GPS"):
+    with pytest.raises(InputError, match=r"H1: found 'GPS .*frames of GPS .1126259461, 1126259462. too"):
         lal_inputs.strain(make_task({"data": {"data files": {"H1": [str(path) for path in paths]}}}))
 
 

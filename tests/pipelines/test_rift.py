@@ -13,7 +13,7 @@ import pytest
 from stand_in import stand_in
 
 from gwfollow.errors import InputError, PipelineError
-from gwfollow.pipelines import rift_inputs
+from gwfollow.pipelines import rift_priors
 from gwfollow.pipelines.base import AssetFile, Dag, NeededAnalysis
 from gwfollow.pipelines.coinc import write_coinc
 from gwfollow.pipelines.rift import RIFT, read_table
@@ -98,6 +98,7 @@ def test_options_for_the_command_line_are_asimovs(rift: Any) -> None:
     [
         ({"priors": {"chirp mass": None}}, r"priors\.chirp mass.*RIFT lays its grid"),
         ({"priors": {"luminosity distance": {"type": "Gaussian"}}}, r"priors\.luminosity distance\.type"),
+        ({"priors": {"luminosity distance": {"alpha": 3}}}, "found 'PowerLaw with alpha 3'"),
         ({"sampler": {"ile": {"n-eff": 5}}}, r"sampler\.ile\.n-eff: found 5, expected one of the keys n eff, copies"),
         ({"sampler": {"cip": {"fitting method": "rf'); import os"}}}, r"sampler\.cip\.fitting method"),
         ({"sampler": {"ile": {"manual extra args": ["--a; rm -rf ~"]}}}, r"sampler\.ile\.manual extra args"),
@@ -200,7 +201,7 @@ def test_psds_in_ligo_lw_are_taken_from_what_is_needed(rift: Any, tmp_path: Path
 
 
 def test_a_coincidence_is_made_from_the_priors_where_no_search_gave_one(rift: Any, tmp_path: Path) -> None:
-    heavier, lighter = rift_inputs.masses(rift().task)
+    heavier, lighter = rift_priors.masses(rift().task)
     assert (heavier * lighter) ** 0.6 / (heavier + lighter) ** 0.2 == pytest.approx(32.5)
     assert lighter / heavier == pytest.approx(0.65)
     text = write_coinc(tmp_path / "coinc.xml", ("H1", "L1"), 1126259462.4, heavier, lighter, 24, 4).read_text()

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gwfollow.data import names, segments
 from gwfollow.errors import InputError, PipelineError
 from gwfollow.pipelines import inputs
 from gwfollow.pipelines.base import Task
 
-#: a frame file's name says what is in it (LIGO-T050017): site, description, start and duration in GPS seconds
-_FRAME = re.compile(r"([A-Z]+)-([A-Za-z0-9_+#]+)-(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)\.gwf")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 _PI = re.compile(r"\s*(\d+(?:\.\d*)?|)\s*\*?\s*(?:np\.|math\.)?pi\s*(?:/\s*(\d+(?:\.\d*)?))?\s*")
 
@@ -136,13 +135,11 @@ def cache_paths(task: Task, start: float, end: float) -> dict[str, Path]:
         return given
     files = inputs.data_files(task)
     for ifo, paths in files.items():
-        spans = sorted(_span(path, f"data.data files.{ifo}") for path in paths)
-        reached = start
-        for first, last in spans:
-            reached = max(reached, last) if first <= reached else reached
-        if reached < end:
-            held = ", ".join(f"{first:g} to {last:g}" for first, last in spans)
-            raise InputError(f"data.data files.{ifo}", f"GPS {held}", f"frames of all of GPS {start:g} to {end:g}")
+        have = [_frame(path, f"data.data files.{ifo}").segment for path in paths]
+        if lacking := segments.missing((start, end), have):
+            raise InputError(
+                f"data.data files.{ifo}", f"GPS {segments.told(have)}", f"frames of GPS {segments.told(lacking)} too"
+            )
     return {ifo: task.folder / f"{ifo}.cache" for ifo in files}
 
 
@@ -154,21 +151,16 @@ def write_caches(task: Task) -> None:
         (task.folder / f"{ifo}.cache").write_text("".join(_cache_line(path) for path in paths))
 
 
-def _frame(path: Path, place: str) -> re.Match[str]:
-    found = _FRAME.fullmatch(path.name)
-    if found is None:
+def _frame(path: Path, place: str) -> names.FrameFile:
+    found = names.parse(path)
+    if found is None or found.extension != "gwf":
         raise InputError(place, str(path), "a frame file that is named SITE-DESCRIPTION-START-DURATION.gwf (GPS seconds)")
     return found
 
 
-def _span(path: Path, place: str) -> tuple[float, float]:
-    found = _frame(path, place)
-    return float(found[3]), float(found[3]) + float(found[4])
-
-
 def _cache_line(path: Path) -> str:
-    site, description, start, duration = _frame(path, "data.data files").groups()
-    return f"{site} {description} {start} {duration} file://localhost{path}\n"
+    frame = _frame(path, "data.data files")
+    return f"{frame.site} {frame.description} {frame.start} {frame.duration} file://localhost{path}\n"
 
 
 def _each(found: Mapping[str, str], ifos: tuple[str, ...], place: str, what: str) -> dict[str, str]:
@@ -223,7 +215,11 @@ def bounds(task: Task) -> Bounds:
         if key in found.minimum and key in found.maximum and not found.minimum[key] < found.maximum[key]:
             raise InputError(f"priors.{name}", dict(spec), "a minimum below the maximum")
         if spec.get("type") is not None:
-            found.types[key] = str(spec["type"]).rpartition(".")[2]
+            kind = str(spec["type"]).rpartition(".")[2]
+            # these codes know the distance squared, and no other power
+            found.types[key] = (
+                f"PowerLaw with alpha {spec['alpha']}" if kind == "PowerLaw" and spec.get("alpha", 2) != 2 else kind
+            )
     return found
 
 

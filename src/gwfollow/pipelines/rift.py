@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gwfollow.errors import InputError, PipelineError
-from gwfollow.pipelines import builder, coinc, dagfile, inputs, lal_inputs, rift_inputs
+from gwfollow.pipelines import builder, coinc, dagfile, inputs, lal_inputs, rift_inputs, rift_priors
 from gwfollow.pipelines.base import AssetFile, Assets, JobStatus, Progress, Work
 from gwfollow.pipelines.dag_pipeline import DagPipeline
 from gwfollow.pipelines.files import builder_environment
@@ -93,7 +93,7 @@ class RIFT(DagPipeline):
         if task.get("coinc file") is None:
             snr = inputs.number(task, "snr", 20.0)
             coinc.write_coinc(
-                self.coinc, found.strain.ifos, found.strain.event_time, *rift_inputs.masses(task), snr, found.strain.duration
+                self.coinc, found.strain.ifos, found.strain.event_time, *rift_priors.masses(task), snr, found.strain.duration
             )
         for ifo, path in self._psds().items():
             if path.suffix == ".gz" or path.suffix == ".xml":

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from gwfollow.errors import InputError
-from gwfollow.pipelines import builder, inputs, lal_inputs
+from gwfollow.pipelines import builder, inputs, lal_inputs, rift_priors
 from gwfollow.pipelines.base import Task
-from gwfollow.pipelines.lal_inputs import Bounds, Strain
+from gwfollow.pipelines.lal_inputs import Strain
 
 #: asimov's words under ``likelihood.assume``
 ASSUMPTIONS = {
@@ -58,7 +58,6 @@ _OTHER_KEYS = frozenset({"ile.force gpu", "ile.manual extra args", "ile.condor c
 _ARGUMENT = re.compile(r"[A-Za-z0-9_.,:=/+-]+")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 _OPTION = re.compile(r"[a-z][a-z0-9-]*")
-_DISTANCE_PRIORS = {"UniformSourceFrame": "cosmo_sourceframe", "UniformComovingVolume": "cosmo", "PowerLaw": None}
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def gather(task: Task, run: Path) -> RIFTInputs:
         )
     strain = lal_inputs.strain(task, psds=False)
     bounds = lal_inputs.bounds(task)
-    _check_priors(bounds)
+    rift_priors.check(bounds)
     reference = lal_inputs.reference_frequency(task)
     start = inputs.number(task, "likelihood.start frequency", min(strain.minimum_frequency.values()), unit="Hz")
     approximant = lal_inputs.approximant(task)
@@ -101,7 +100,7 @@ def gather(task: Task, run: Path) -> RIFTInputs:
         "fmin-template": repr(start),
         **_settings(task),
         **_assumptions(task),
-        **_priors(task, bounds),
+        **rift_priors.options(bounds),
         **_likelihood(task),
         **_jobs(task),
     }
@@ -114,7 +113,7 @@ def gather(task: Task, run: Path) -> RIFTInputs:
         start_frequency=start,
         amplitude_order=int(task.get("waveform.pn amplitude order") or 0),
         webdir=str(run / "public_html"),
-        engine=_engine(bounds),
+        engine=rift_priors.engine(bounds),
         options=options | ({"fake-data-cache": repr(frames)} if frames else {}),
         condor=_condor(task),
         accounting_group=_account(task.resources.accounting_group, "accounting group"),
@@ -155,60 +154,6 @@ def unknown_options(program: Path, names: list[str]) -> list[str]:
     known = set(re.findall(r"add_argument\(\s*[\"']--([A-Za-z0-9_-]+)", program.read_text(errors="replace")))
     known |= {"accounting_group", "accounting_group_user"}
     return sorted(name for name in names if name not in known) if len(known) > 2 else []
-
-
-def masses(task: Task) -> tuple[float, float]:
-    """Component masses in the middle of the prior, where a coincidence file has to name some (solar masses)."""
-    bounds = lal_inputs.bounds(task)
-    chirp = (bounds.minimum["chirp mass"] + bounds.maximum["chirp mass"]) / 2
-    ratio = (bounds.minimum.get("mass ratio", 1.0) + bounds.maximum.get("mass ratio", 1.0)) / 2
-    heavier = chirp * (1 + ratio) ** 0.2 / ratio**0.6
-    return heavier, heavier * ratio
-
-
-def _check_priors(bounds: Bounds) -> None:
-    for name in ("chirp mass", "mass ratio"):
-        if name not in bounds.minimum or name not in bounds.maximum:
-            raise InputError(f"priors.{name}", None, "a minimum and a maximum, between which RIFT lays its grid")
-    if not 0 < bounds.minimum["mass ratio"] < bounds.maximum["mass ratio"] <= 1:
-        raise InputError("priors.mass ratio", bounds.minimum["mass ratio"], "bounds above 0 and up to 1")
-    if "luminosity distance" not in bounds.maximum:
-        raise InputError("priors.luminosity distance", None, "a maximum (Mpc)")
-
-
-def _engine(bounds: Bounds) -> dict[str, str]:
-    names = {
-        "chirp mass": "chirpmass",
-        "mass ratio": "q",
-        "mass 1": "comp",
-        "luminosity distance": "distance",
-        "spin 1": "a_spin1",
-        "spin 2": "a_spin2",
-    }
-    found: dict[str, str] = {}
-    for edge, values in (("min", bounds.minimum), ("max", bounds.maximum)):
-        found |= {f"{ours}-{edge}": f"{values[name]:.12g}" for name, ours in names.items() if name in values}
-    return found
-
-
-def _priors(task: Task, bounds: Bounds) -> dict[str, str]:
-    chirp = [bounds.minimum["chirp mass"], bounds.maximum["chirp mass"]]
-    options = {
-        "force-mc-range": repr(str(chirp).replace(" ", "")),
-        "internal-distance-max": repr(bounds.maximum["luminosity distance"]),
-    }
-    for name, option in (("spin 1", "force-chi-max"), ("spin 2", "force-chi-small-max")):
-        if name in bounds.maximum:
-            options[option] = repr(bounds.maximum[name])
-    for edge, values in (("min", bounds.minimum), ("max", bounds.maximum)):
-        if "mass 1" in values:
-            options[f"force-comp-{edge}"] = repr(values["mass 1"])
-    kind = bounds.types.get("luminosity distance", "PowerLaw")
-    if kind not in _DISTANCE_PRIORS:
-        raise InputError("priors.luminosity distance.type", kind, f"one of {', '.join(_DISTANCE_PRIORS)}, which RIFT has")
-    if _DISTANCE_PRIORS[kind] is not None:
-        options["ile-distance-prior"] = repr(_DISTANCE_PRIORS[kind])
-    return options
 
 
 def _settings(task: Task) -> dict[str, str]:
