@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gwfollow.errors import InputError, PipelineError
-from gwfollow.pipelines import bilby_results, inputs, makers
+from gwfollow.pipelines import inputs, makers
 from gwfollow.pipelines.base import NeededAnalysis, Task
 from gwfollow.pipelines.bilby import read_ini
 
@@ -58,27 +58,16 @@ def gather(task: Task) -> list[Samples]:
     return found
 
 
-def columns(path: Path, pipeline_label: str) -> set[str]:
+def columns(path: Path, analysis: str) -> set[str]:
     """The parameters that a file of samples has, under PESummary's names where those are known.  Raises `PipelineError`."""
-    try:
-        return set(bilby_results.read(path).posterior)
-    except PipelineError as error:
-        if "not a result of bilby" not in str(error) and path.suffix in {".json", ".hdf5", ".h5"} and not _others(path):
-            raise
-    found = _others(path)
-    if not found:
-        raise PipelineError(f"samples of {pipeline_label}: {path} is no file of samples that can be read")
-    return found | {_OTHER_NAMES[name] for name in found if name in _OTHER_NAMES}
-
-
-def _others(path: Path) -> set[str]:
     from gwfollow.results.posterior import Unreadable, read_runs
 
     try:
         _, runs = read_runs(path)
-    except Unreadable:
-        return set()
-    return {name for run in runs for name in run.parameters}
+    except Unreadable as error:
+        raise PipelineError(f"samples of {analysis}: {error}") from error
+    found = {name for run in runs for name in run.parameters}
+    return found | {_OTHER_NAMES[name] for name in found if name in _OTHER_NAMES}
 
 
 def _samples(task: Task, other: NeededAnalysis, label: str, taken: set[str]) -> Samples:
