@@ -40,6 +40,14 @@ def installed() -> Mapping[str, AsimovPlugin]:
     return _found(Settings.read().asimov_python)[0]
 
 
+def knows(pipeline: str) -> bool:
+    """Whether a pipeline's name, with or without ``asimov:``, is that of a plugin; False for a setting that names no Python."""
+    try:
+        return pipeline.lower().removeprefix(PREFIX) in installed()
+    except InputError:
+        return False
+
+
 def why_none(name: str) -> str:
     """One sentence on why the plugin `name` cannot be used."""
     setting = Settings.read().asimov_python

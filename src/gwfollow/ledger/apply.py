@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
+from gwfollow import asimov_plugins
 from gwfollow.errors import InputError, NotFound
 from gwfollow.ledger.blueprints import Blueprint
 from gwfollow.ledger.forms.postprocessing import definitions
@@ -341,6 +342,8 @@ class _Application:
             if name in self.touched.get(event, ()) and row.pipeline.lower() not in installed:
                 missing.setdefault(row.pipeline, []).append(f"{event}/{name}")
         for pipeline, users in missing.items():
+            if asimov_plugins.knows(pipeline):
+                continue
             more = f" and {len(users) - 1} more" if len(users) > 1 else ""
             self.report.warnings.append(
                 f"pipeline {pipeline!r} of {users[0]}{more} is not installed; nothing is built with it until it is"
