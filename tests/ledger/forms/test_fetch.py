@@ -96,6 +96,9 @@ ANSWERS: dict[str, tuple[int, dict[str, str], bytes]] = {
     "/file": (302, {"Location": "file:///etc/passwd"}, b""),
     "/chunked": (200, {"Transfer-Encoding": "chunked"}, b"a\r\nkind: anal\r\n5\r\nysis\n\r\n0\r\n\r\n"),
     "/moved": (302, {"Location": "/psd.yaml"}, b""),
+    "/nonsense": (302, {"Location": "https://[x"}, b""),
+    "/strange": (299, {}, b""),
+    "/bundle-nonsense.yaml": (200, {}, b"kind: analysisbundle\nname: pe\nanalyses: ['//[x']\n"),
     "/round": (302, {"Location": "/round"}, b""),
 }
 
@@ -140,6 +143,11 @@ def test_a_bundle_from_the_web_never_reads_a_file_of_this_machine(server: Server
     assert server.asked[-1][0] == "/etc/passwd.yaml"
 
 
+def test_a_reference_that_is_no_address_is_told(server: Server) -> None:
+    with pytest.raises(InputError, match=r"analyses\[0\]: found '//\[x.yaml', expected an address such as"):
+        read_file(server.url("/bundle-nonsense.yaml"), [server.host])
+
+
 def test_a_file_may_name_addresses(server: Server, tmp_path: Path) -> None:
     path = tmp_path / "bundle.yaml"
     path.write_text(f"kind: analysisbundle\nname: pe\nanalyses: ['{server.url('/psd.yaml')}']\n")
@@ -171,6 +179,8 @@ def test_a_redirect_within_the_hosts_is_followed(server: Server) -> None:
         ("/elsewhere", InputError, "x: found 'a redirect to https://evil.example/psd.yaml', expected one within localhost"),
         ("/metadata", InputError, "found 'a redirect to http://169.254.169.254/latest/meta-data', expected one within"),
         ("/file", InputError, "found 'a redirect to file:///etc/passwd'"),
+        ("/nonsense", InputError, "/nonsense redirects to what is no address: 'Invalid IPv6 URL'"),
+        ("/strange", RemoteRefused, "x: the server answered 299"),
         ("/round", InputError, "x: found 'more', expected at most 5 redirects"),
     ],
 )

@@ -13,10 +13,10 @@ import threading
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from gwfollow.errors import GWFollowError, InputError, NotFound, RemoteRefused, RemoteSilent
-from gwfollow.ledger.forms.hosts import PORTS, allowed, is_allowed, is_public, shown
+from gwfollow.ledger.forms.hosts import PORTS, allowed, is_allowed, is_public, joined, shown
 
 if TYPE_CHECKING:
     import requests
@@ -78,7 +78,7 @@ def _follow(url: str, hosts: Sequence[str], place: str, given_up: threading.Even
         with _session(allowed(url, hosts, place)) as session, _get(session, url, place) as answer:
             if not answer.is_redirect:
                 return _content(answer, place, given_up), url
-            target = urljoin(url, answer.headers["Location"])
+            target = joined(url, answer.headers["Location"], f"{place}, redirect")
         if not is_allowed(target, hosts):
             raise InputError(place, f"a redirect to {shown(target)}", f"one within {', '.join(hosts)}")
         url = target
@@ -131,8 +131,8 @@ def _get(session: requests.Session, url: str, place: str) -> requests.Response:
         raise _private(place, url, error) from None
     except requests.exceptions.SSLError as error:
         raise RemoteRefused(f"{place}: the certificate of {urlsplit(url).hostname} does not hold: {_reason(error)}") from None
-    except requests.exceptions.InvalidURL as error:
-        raise InputError(place, shown(url), f"an address of the web ({error})") from None
+    except ValueError as error:  # requests looks at a redirect even where it does not follow it
+        raise InputError(f"{place}: {shown(url)} redirects to what is no address: {str(error)!r}") from None
     except (requests.RequestException, OSError) as error:
         raise RemoteSilent(f"{place}: no answer from {urlsplit(url).hostname}: {_reason(error)}") from None
     if answer.status_code != HTTPStatus.OK and not answer.is_redirect:
@@ -152,7 +152,9 @@ def _private(place: str, url: str, error: _PrivateAddress) -> InputError:
 
 def _refusal(answer: requests.Response, place: str) -> GWFollowError:
     status = answer.status_code
-    text = f"{place}: the server answered {status} {answer.reason or ''}".rstrip()
+    # the server's own words could hold anything
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
+    text = f"{place}: the server answered {status} {phrase}".rstrip()
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
         return NotFound(f"{text}: no such file, or one that asks for a login")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:

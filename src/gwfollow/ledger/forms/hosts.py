@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from gwfollow.errors import InputError
 
@@ -30,6 +30,14 @@ def shown(url: str) -> str:
     except ValueError:
         return url.partition("?")[0]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def joined(base: str, reference: str, place: str) -> str:
+    """An address that may be relative to another one.  Raises `InputError`."""
+    try:
+        return urljoin(base, reference)
+    except ValueError:
+        raise InputError(place, reference, _AN_ADDRESS) from None
 
 
 def allowed(url: str, hosts: Sequence[str], place: str) -> bool:

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from gwfollow.errors import InputError
 from gwfollow.ledger.forms.fetch import fetch
-from gwfollow.ledger.forms.hosts import is_url, shown
+from gwfollow.ledger.forms.hosts import is_url, joined, shown
 from gwfollow.ledger.yamlfile import MAX_BYTES
 
 #: files that one blueprint may lead to, and how far
@@ -41,7 +41,7 @@ class Source:
         if len(self.chain) > MAX_DEPTH:
             raise InputError(f"{place}: bundles within bundles, more than {MAX_DEPTH} deep")
         on_the_web = is_url(reference) or is_url(self.where)
-        where = _address(self.where, reference) if on_the_web else _file(self.where, reference, place)
+        where = _address(self.where, reference, place) if on_the_web else _file(self.where, reference, place)
         if where in self.chain:
             raise InputError(f"{place}: a circle of bundles: {' -> '.join(shown_name(name) for name in (*self.chain, where))}")
         if len(self.opened) >= MAX_FILES:
@@ -78,11 +78,11 @@ def shown_name(where: str) -> str:
     return Path(urlsplit(where).path if is_url(where) else where).name or shown(where)
 
 
-def _address(base: str, reference: str) -> str:
+def _address(base: str, reference: str, place: str) -> str:
     """An address; one that a bundle on the web names is relative to it, and never a file of this machine."""
     if is_url(reference):
         return reference
-    return urljoin(base, reference if reference.endswith(_ENDINGS) else f"{reference}{_ENDINGS[0]}")
+    return joined(base, reference if reference.endswith(_ENDINGS) else f"{reference}{_ENDINGS[0]}", place)
 
 
 def _file(base: str, reference: str, place: str) -> str:
