@@ -87,7 +87,7 @@ def test_other_assets_are_taken_by_name(make_task: Any, file: Any) -> None:
     skymap = file("sky.fits")
     task = make_task(needed=(collected("sky", "bayeswave", {"skymap": {"": skymap}}),))
     assert inputs.made(task, "skymap") == {"": skymap}
-    with pytest.raises(InputError, match=r"^xml psds: found None.*nothing that it needs makes xml psds"):
+    with pytest.raises(InputError, match=r"^xml psds: found None.*sky \(bayeswave\) was to make them and made none"):
         inputs.made(task, "xml psds")
 
 
