@@ -34,8 +34,8 @@ def read(path: Path) -> tuple[str, list[Run]]:
                     if len(runs) > _MOST_RUNS:
                         raise Unreadable(f"{path} has {len(runs)} sets of samples, more than {_MOST_RUNS}")
                     return name, [make() for make in runs]
-    except Unreadable:
-        raise
+    except Unreadable as error:
+        raise error if str(path) in str(error) else Unreadable(f"{path}, {error}") from error
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError) as error:  # the ways of h5py to say "broken"
         raise Unreadable(f"{path} cannot be read: {type(error).__name__}: {error}") from error
     raise Unreadable(f"{path} has no posterior samples in a place where bilby, PESummary, LALInference or GWTC-1 put them")

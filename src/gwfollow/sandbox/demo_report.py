@@ -105,10 +105,8 @@ def chirp_mass(ledger: Ledger, event: str) -> dict[str, float] | None:
             samples = assets_of(session, attempt).get("samples", {}) if attempt else {}
             for file in samples.values():
                 if row.pipeline == "bilby":
-                    import numpy
-
-                    low, median, high = numpy.quantile(read(file.path).posterior["chirp_mass"], [0.05, 0.5, 0.95])
-                    return {"median": round(float(median), 3), "low": round(float(low), 3), "high": round(float(high), 3)}
+                    median, low, high = read(file.path).parameters["chirp_mass"]
+                    return {"median": round(median, 3), "low": round(low, 3), "high": round(high, 3)}
     return None
 
 
