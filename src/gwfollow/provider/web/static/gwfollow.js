@@ -106,6 +106,7 @@ async function send(button) {
     said.textContent = words.text;
     button.hidden = true;
     dialog.querySelector("[data-verbs]")?.replaceChildren(); // what is legal now is another thing
+    dialog.querySelector("label")?.toggleAttribute("hidden", true);
     dialog.querySelector("[data-close]").textContent = "Close";
     if (document.body.dataset.poll) ask().catch(() => {});
   } catch (error) {
@@ -123,6 +124,7 @@ function openSteering(button) {
   dialog.querySelector("[data-answer]").textContent = "";
   dialog.querySelector("[data-close]").textContent = "Cancel";
   dialog.querySelector("[name=why]").value = "";
+  dialog.querySelector("label").hidden = false;
   dialog.querySelector("[data-verbs]").replaceChildren(...about.offers.map(([verb, words, help]) => {
     const line = document.createElement("li"), act = document.createElement("button"), note = document.createElement("span");
     Object.assign(act, { type: "button", textContent: words });
