@@ -209,6 +209,9 @@ def test_a_coincidence_is_made_from_the_priors_where_no_search_gave_one(rift: An
     given = tmp_path / "given.xml"
     given.write_text("<LIGO_LW/>")
     assert rift({"coinc file": str(given)}).read_files()["coinc"] == given
+    beside = rift().task.folder.parents[1] / "coinc.xml"
+    beside.write_text("<LIGO_LW/>")
+    assert rift().read_files()["coinc"] == beside
 
 
 HEAD = "# m1 m2 a1x mc lnL p\n"

@@ -43,9 +43,15 @@ class RIFT(DagPipeline):
 
     @property
     def coinc(self) -> Path:
-        """The event's own coincidence file (key ``coinc file``), or the one that is made here."""
+        """The search's coincidence file (key ``coinc file``, or ``coinc.xml`` in the event's folder), else the one that is made here."""
+        return self._given_coinc() or self.task.folder / "coinc.xml"
+
+    def _given_coinc(self) -> Path | None:
         given = self.task.get("coinc file")
-        return self.task.folder / "coinc.xml" if given is None else inputs.existing(given, "coinc file")
+        if given is not None:
+            return inputs.existing(given, "coinc file")
+        beside = self.task.folder.parents[1] / "coinc.xml"
+        return inputs.existing(beside, "coinc.xml in the event's folder") if beside.exists() else None
 
     # ---- build ---------------------------------------------------------------------------------------------------------
     def gather(self) -> rift_inputs.RIFTInputs:
@@ -90,7 +96,7 @@ class RIFT(DagPipeline):
         if found.frames:
             caches = lal_inputs.cache_paths(task, found.strain.start, found.strain.start + found.strain.duration)
             Path(found.frames).write_text("".join(path.read_text() for path in caches.values()))
-        if task.get("coinc file") is None:
+        if self._given_coinc() is None:
             snr = inputs.number(task, "snr", 20.0)
             coinc.write_coinc(
                 self.coinc, found.strain.ifos, found.strain.event_time, *rift_priors.masses(task), snr, found.strain.duration
