@@ -14,9 +14,9 @@ from gwfollow.ledger.schema import Outbox
 from gwfollow.ledger.store import Ledger, find_analysis, find_event
 from gwfollow.life import Site
 from gwfollow.life.build import build
-from gwfollow.life.changes import refresh_after, refresh_events
 from gwfollow.life.finish import collect
 from gwfollow.life.plan import events_with_work, has_work, plan
+from gwfollow.life.refresh import refresh_after, refresh_events
 from gwfollow.life.review import give_verdict
 from gwfollow.life.site import current_attempt, task_for
 from gwfollow.life.submit import submit
@@ -122,6 +122,25 @@ def test_other_results_refresh_it_too_and_the_same_ones_do_not(site: Site, sched
         finish(site, scheduler, "pe", result=result)
         assert status(site, "pages") == expected
     assert reason(site, "pages") == "pe with other results"
+
+
+def test_two_that_work_on_each_other_do_not_go_round_for_ever(site: Site, scheduler: MemoryScheduler) -> None:
+    put(
+        site,
+        *(
+            f"{{kind: analysis, event: GW150914, name: {n}, pipeline: sum, refreshable: true, analyses: ['status: finished']}}"
+            for n in "ab"
+        ),
+    )
+    for name in ("psd", "pe", "a", "b"):
+        finish(site, scheduler, name)
+    assert inputs(site, "b") == ["GW150914/psd", "GW150914/pe", "GW150914/a"]
+    assert (status(site, "a"), status(site, "b")) == ("finished", "finished")
+    with site.ledger.change(who="alice") as change:
+        change.set_status(change.analysis(EVENT, "a"), "restart")
+    finish(site, scheduler, "a", result="[2]")
+    assert inputs(site, "a") == ["GW150914/psd", "GW150914/pe", "GW150914/b"]
+    assert (status(site, "a"), status(site, "b")) == ("finished", "finished")
 
 
 def test_one_that_is_not_refreshable_stays_as_it_is(site: Site, scheduler: MemoryScheduler) -> None:

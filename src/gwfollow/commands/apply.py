@@ -63,7 +63,7 @@ def apply(source: str, event: str | None, update: bool, later: bool, dry_run: bo
 
 
 def _apply(ledger: Ledger, reading: Reading, event: str | None, update: bool, later: bool, dry_run: bool) -> Report:
-    from gwfollow.life.changes import refresh_events
+    from gwfollow.life.refresh import refresh_events
 
     def action(change: Change) -> Report:
         report = apply_blueprints(change, reading.blueprints, event=event, update=update, later=later)

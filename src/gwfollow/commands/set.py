@@ -48,7 +48,7 @@ def steer(names: tuple[str, ...], verb: str, why: str) -> None:
         rows = [change.analysis(event, analysis) for event, analysis in pairs]
         done = [ask(change, row, verb) for row in rows]
         if verb in SATISFIES:  # a result made by hand may be what analyses of other events wait for, or work on
-            from gwfollow.life.changes import refresh_after
+            from gwfollow.life.refresh import refresh_after
 
             for row in rows:
                 refresh_after(change, row)

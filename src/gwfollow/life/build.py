@@ -24,8 +24,8 @@ from gwfollow.life.changes import DOCUMENT, asset_inputs, document_checksum
 from gwfollow.life.site import NoWork, Site, attempt_folder, current_attempt, pipeline_for, task_for
 from gwfollow.life.stop import leave_attempt
 from gwfollow.pipelines.base import Pipeline
-from gwfollow.repository import outgoing
 from gwfollow.pipelines.makers import check_taken
+from gwfollow.repository import outgoing
 
 
 @dataclass(frozen=True)

@@ -15,18 +15,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 
-from sqlalchemy import and_, or_, select, true
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gwfollow.ledger.merge import merge_rows, merged_document, project_document
-from gwfollow.ledger.needs import ANALYSES, NEEDS, Evaluation, affected_projects, evaluate, has_needs, starts_early
+from gwfollow.ledger.merge import merge_rows, project_document
+from gwfollow.ledger.needs import ANALYSES, NEEDS
 from gwfollow.ledger.schema import Analysis, Attempt, Event, Need, now
-from gwfollow.ledger.states import SATISFIES, STARTABLE
 from gwfollow.ledger.store import Change
-from gwfollow.life.site import assets_of, current_attempt, name_for, taken_inputs
-from gwfollow.naming import PROJECT
+from gwfollow.life.site import assets_of, current_attempt, name_for
 from gwfollow.pipelines.base import Assets, Task
 
 DOCUMENT = "document"
@@ -76,7 +74,7 @@ def asset_inputs(task: Task) -> dict[str, str]:
     for other in task.needed:
         label = name_for(task.event, other.event or task.event, other.name)
         role = ANALYSES if other.input else NEEDS
-        found[f"{role} {label}, attempt {other.attempt}"] = _digest(other.assets)
+        found[f"{role} {label}, attempt {other.attempt}"] = digest(other.assets)
         found |= _assets(label, other.assets)
     return found
 
@@ -92,7 +90,7 @@ def outdate(change: Change, event: Event, before: Mapping[str, str], why: str) -
             continue
         attempt = current_attempt(change.session, row)
         recorded = attempt.inputs.get(DOCUMENT) if attempt is not None else None
-        if attempt is not None and recorded not in (None, present) and _repeat(change, row, attempt, why):
+        if attempt is not None and recorded not in (None, present) and repeat(change, row, attempt, why):
             again.append(row.name)
     return again
 
@@ -109,118 +107,13 @@ def outdate_dependants(change: Change, maker: Analysis, attempt: Attempt) -> lis
         taken = {key: value for key, value in inputs.items() if key.startswith(_prefix(label))}
         if present is None or not taken or taken == _assets(label, assets):
             continue
-        if _repeat(change, row, present, f"{label} has made other files"):
+        if repeat(change, row, present, f"{label} has made other files"):
             again.append(row)
     return again
 
 
-# ---- what a result, a verdict or a label gives others to do ----------------------------------------------------------------
-
-
-def refresh_after(change: Change, analysis: Analysis) -> list[str]:
-    """Call it after any change of an analysis that others may look at: a result, a verdict, a status, a label.
-
-    Analyses that took other files from it are asked for again; so are *refreshable* ones that would now be given other analyses than
-    their attempt was.  Those that waited for nothing else get a run.  Returns ``event/analysis`` of all that have work by it.
-    """
-    change.session.flush()
-    attempt = current_attempt(change.session, analysis)
-    again = outdate_dependants(change, analysis, attempt) if attempt is not None and analysis.status in SATISFIES else []
-    rows = [row for row in _onlookers(change.session, analysis) if row not in again]
-    return _give_work(change, again + _look_again(change, rows))
-
-
-def refresh_events(change: Change, names: Collection[str], *, updated: bool) -> list[str]:
-    """The same after blueprints have changed events: names of those that have work by it.
-
-    With `updated` what has not begun is looked at too: its own document gives it work, or a label that another one has now.
-    """
-    change.session.flush()
-    rows = {row.id: row for row in affected_projects(change.session, names)} if names else {}
-    wanted, session = sorted(names), change.session
-    for start in range(0, len(wanted), 500):  # SQLite binds at most 32766 values
-        begun = true() if updated else Analysis.attempt > 0
-        query = select(Analysis).join(Event).where(Event.name.in_(wanted[start : start + 500]), begun)
-        rows |= {row.id: row for row in session.scalars(query) if has_needs(row.document)}
-    found = _give_work(change, _look_again(change, list(rows.values())))
-    return list(dict.fromkeys(name.partition("/")[0] for name in found))
-
-
-def _onlookers(session: Session, analysis: Analysis) -> list[Analysis]:
-    """Analyses whose needs may speak of this one."""
-    own = or_(Need.needed_id == analysis.id, and_(Need.dynamic, Analysis.event_id == analysis.event_id))
-    rows = session.scalars(select(Analysis).join(Need, Need.analysis_id == Analysis.id).where(own)).unique().all()
-    others = affected_projects(session, [analysis.event.name])
-    return [row for row in dict.fromkeys([*rows, *others]) if row is not analysis]
-
-
-def _look_again(change: Change, rows: Sequence[Analysis]) -> list[Analysis]:
-    """Those of `rows` that have work now: they can start, or would be given something else.
-
-    What merely waits for an analysis of its own event is left to the run that works on both.
-    """
-    by_event: dict[int, list[Analysis]] = {}
-    for row in rows:
-        startable = row.status in STARTABLE and (row.event.kind == PROJECT or starts_early(row))
-        if startable or (row.attempt and _refreshable(change, row)):
-            by_event.setdefault(row.event_id, []).append(row)
-    found = []
-    for some in by_event.values():
-        for name, evaluation in evaluate(change.session, some[0].event, some).items():
-            row = next(one for one in some if one.name == name)
-            if not evaluation.unmet and (_refresh(change, row, evaluation) or row.status in STARTABLE):
-                found.append(row)
-    return found
-
-
-def _refreshable(change: Change, row: Analysis) -> bool:
-    return bool(merged_document(change.session, row).get("refreshable"))
-
-
-def _refresh(change: Change, row: Analysis, evaluation: Evaluation) -> bool:
-    """Ask for a fresh attempt of a refreshable analysis that took other results than it would be given now."""
-    attempt = current_attempt(change.session, row)
-    if attempt is None or attempt.state == "building" or not _refreshable(change, row):
-        return False
-    taken = {(role, label): value for role, label, _, value in taken_inputs(attempt)}
-    present = _present_inputs(change.session, row, evaluation)
-    if not taken or taken == present:
-        return False
-    return _repeat(change, row, attempt, _what_changed(taken, present))
-
-
-def _present_inputs(session: Session, row: Analysis, evaluation: Evaluation) -> dict[tuple[str, str], str]:
-    found: dict[tuple[str, str], str] = {}
-    inputs = evaluation.done(ANALYSES)
-    for role, others in ((NEEDS, evaluation.done(NEEDS)), (ANALYSES, inputs)):
-        for other in others:
-            if role == NEEDS and other in inputs:
-                continue
-            attempt = current_attempt(session, other)
-            label = name_for(row.event.name, other.event.name, other.name)
-            found[role, label] = _digest(assets_of(session, attempt) if attempt is not None else {})
-    return found
-
-
-def _what_changed(taken: Mapping[tuple[str, str], str], present: Mapping[tuple[str, str], str]) -> str:
-    new = sorted(label for role, label in present.keys() - taken.keys())
-    gone = sorted(label for role, label in taken.keys() - present.keys())
-    other = sorted(label for role, label in taken.keys() & present.keys() if taken[role, label] != present[role, label])
-    parts = ((new, "new among its inputs"), (gone, "no longer among its inputs"), (other, "with other results"))
-    return "; ".join(f"{', '.join(labels)} {what}" for labels, what in parts if labels)
-
-
-def _give_work(change: Change, rows: Sequence[Analysis]) -> list[str]:
-    for event in dict.fromkeys(row.event for row in rows):
-        if not event.active:
-            event.active = True
-            change.journal("active again: it has been given work", event=event.name)
-        change.give_work(event)
-    return [f"{row.event.name}/{row.name}" for row in rows]
-
-
-def _repeat(change: Change, row: Analysis, attempt: Attempt, why: str) -> bool:
-    """Whether a run has work by it."""
+def repeat(change: Change, row: Analysis, attempt: Attempt, why: str) -> bool:
+    """Ask for a fresh attempt where the status allows it; whether a run has work by it."""
     if row.status in _REPEATED:
         change.set_status(row, "restart", reason=why)
         return True
@@ -245,7 +138,8 @@ def _prefix(name: str) -> str:
     return f"from {name}: "
 
 
-def _digest(assets: Assets) -> str:
+def digest(assets: Assets) -> str:
+    """One checksum of all that an attempt has made."""
     files = {name: {label: file.sha256 for label, file in labels.items()} for name, labels in assets.items()}
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
@@ -253,10 +147,10 @@ def _digest(assets: Assets) -> str:
 __all__ = [
     "DOCUMENT",
     "asset_inputs",
+    "digest",
     "document_checksum",
     "document_checksums",
     "outdate",
     "outdate_dependants",
-    "refresh_after",
-    "refresh_events",
+    "repeat",
 ]

@@ -17,8 +17,8 @@ from gwfollow.ledger.states import SATISFIES
 from gwfollow.ledger.steering import sent_on
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life.build import explain, stick
-from gwfollow.life.changes import refresh_after
 from gwfollow.life.checksums import sha256_of
+from gwfollow.life.refresh import refresh_after
 from gwfollow.life.retraction import taken
 from gwfollow.life.site import NoWork, Site, assets_of, current_attempt, last_job, pipeline_for, scheduler_name, task_for
 from gwfollow.life.submit import Submitted, hand_over

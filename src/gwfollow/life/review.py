@@ -14,7 +14,7 @@ from gwfollow.errors import GWFollowError, SchedulerSilent
 from gwfollow.ledger.reviews import current_verdict, current_verdicts, record, withheld
 from gwfollow.ledger.schema import Analysis, Event, Review
 from gwfollow.ledger.store import Change, Ledger, find_analysis
-from gwfollow.life.changes import refresh_after
+from gwfollow.life.refresh import refresh_after
 from gwfollow.life.site import NoWork, Site, job_key
 from gwfollow.schedulers.base import JobState, JobStatus
 

@@ -200,10 +200,15 @@ def name_for(event: str, other_event: str, name: str) -> str:
     return name if other_event == event else f"{other_event}/{name}"
 
 
-def _taken(session: Session, analysis: Analysis, label: str, number: int, is_input: bool) -> NeededAnalysis | None:
+def find_labelled(session: Session, analysis: Analysis, label: str) -> Analysis | None:
+    """The analysis that `analysis` calls so (`name_for`); None where it has been withdrawn."""
     event, slash, name = label.rpartition("/")
     wanted = Event.name == event if slash else Event.id == analysis.event_id
-    other = session.scalar(select(Analysis).join(Event).where(wanted, Analysis.name == name))
+    return session.scalar(select(Analysis).join(Event).where(wanted, Analysis.name == name))
+
+
+def _taken(session: Session, analysis: Analysis, label: str, number: int, is_input: bool) -> NeededAnalysis | None:
+    other = find_labelled(session, analysis, label)
     if other is None:
         return None
     attempt = session.scalar(select(Attempt).where(Attempt.analysis_id == other.id, Attempt.number == number))

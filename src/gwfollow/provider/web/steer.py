@@ -13,8 +13,8 @@ from gwfollow.ledger.schema import Review
 from gwfollow.ledger.states import SATISFIES
 from gwfollow.ledger.steering import RESURRECT, ask, may_ask
 from gwfollow.ledger.store import Change
-from gwfollow.life.changes import refresh_after
 from gwfollow.life.clean import IN_USE, clean
+from gwfollow.life.refresh import refresh_after
 from gwfollow.life.review import give_verdict
 from gwfollow.life.site import Site
 from gwfollow.naming import event_of_dag

@@ -1,0 +1,144 @@
+"""What a result, a verdict or a label gives other analyses to do: start, or be made anew of other inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import and_, or_, select, true
+from sqlalchemy.orm import Session
+
+from gwfollow.ledger.merge import merged_document
+from gwfollow.ledger.needs import ANALYSES, NEEDS, Evaluation, affected_projects, evaluate, has_needs, starts_early
+from gwfollow.ledger.schema import Analysis, Event, Need
+from gwfollow.ledger.states import SATISFIES, STARTABLE
+from gwfollow.ledger.store import Change
+from gwfollow.life.changes import digest, outdate_dependants, repeat
+from gwfollow.life.site import assets_of, current_attempt, find_labelled, name_for, taken_inputs
+from gwfollow.naming import PROJECT
+
+
+def refresh_after(change: Change, analysis: Analysis) -> list[str]:
+    """Call it after any change of an analysis that others may look at: a result, a verdict, a status, a label.
+
+    Analyses that took other files from it are asked for again; so are *refreshable* ones that would now be given other analyses than
+    their attempt was.  Those that waited for nothing else get a run.  Returns ``event/analysis`` of all that have work by it.
+    """
+    change.session.flush()
+    attempt = current_attempt(change.session, analysis)
+    again = outdate_dependants(change, analysis, attempt) if attempt is not None and analysis.status in SATISFIES else []
+    rows = [row for row in _onlookers(change.session, analysis) if row not in again]
+    return _give_work(change, again + _look_again(change, rows))
+
+
+def refresh_events(change: Change, names: Collection[str], *, updated: bool) -> list[str]:
+    """The same after blueprints have changed events: names of those that have work by it.
+
+    With `updated` what has not begun is looked at too: its own document gives it work, or a label that another one has now.
+    """
+    change.session.flush()
+    rows = {row.id: row for row in affected_projects(change.session, names)} if names else {}
+    wanted, session = sorted(names), change.session
+    for start in range(0, len(wanted), 500):  # SQLite binds at most 32766 values
+        begun = true() if updated else Analysis.attempt > 0
+        query = select(Analysis).join(Event).where(Event.name.in_(wanted[start : start + 500]), begun)
+        rows |= {row.id: row for row in session.scalars(query) if has_needs(row.document)}
+    found = _give_work(change, _look_again(change, list(rows.values())))
+    return list(dict.fromkeys(name.partition("/")[0] for name in found))
+
+
+def _onlookers(session: Session, analysis: Analysis) -> list[Analysis]:
+    """Analyses whose needs may speak of this one."""
+    own = or_(Need.needed_id == analysis.id, and_(Need.dynamic, Analysis.event_id == analysis.event_id))
+    rows = session.scalars(select(Analysis).join(Need, Need.analysis_id == Analysis.id).where(own)).unique().all()
+    others = affected_projects(session, [analysis.event.name])
+    return [row for row in dict.fromkeys([*rows, *others]) if row is not analysis]
+
+
+def _look_again(change: Change, rows: Sequence[Analysis]) -> list[Analysis]:
+    """Those of `rows` that have work now: they can start, or would be given something else.
+
+    What merely waits for an analysis of its own event is left to the run that works on both.
+    """
+    by_event: dict[int, list[Analysis]] = {}
+    for row in rows:
+        startable = row.status in STARTABLE and (row.event.kind == PROJECT or starts_early(row))
+        if startable or (row.attempt and _refreshable(change, row)):
+            by_event.setdefault(row.event_id, []).append(row)
+    found = []
+    for some in by_event.values():
+        for name, evaluation in evaluate(change.session, some[0].event, some).items():
+            row = next(one for one in some if one.name == name)
+            if not evaluation.unmet and (_refresh(change, row, evaluation) or row.status in STARTABLE):
+                found.append(row)
+    return found
+
+
+def _refreshable(change: Change, row: Analysis) -> bool:
+    return bool(merged_document(change.session, row).get("refreshable"))
+
+
+def _refresh(change: Change, row: Analysis, evaluation: Evaluation) -> bool:
+    """Ask for a fresh attempt of a refreshable analysis that took other results than it would be given now."""
+    attempt = current_attempt(change.session, row)
+    if attempt is None or attempt.state == "building" or not _refreshable(change, row):
+        return False
+    taken = {(role, label): value for role, label, _, value in taken_inputs(attempt)}
+    present = _present_inputs(change.session, row, evaluation)
+    # two that work on each other's results would make each other anew for ever
+    mutual = {
+        key
+        for key in taken.keys() | present.keys()
+        if taken.get(key) != present.get(key) and _made_from(change.session, row, key[1])
+    }
+    taken, present = ({key: value for key, value in some.items() if key not in mutual} for some in (taken, present))
+    if not taken or taken == present:
+        return False
+    return repeat(change, row, attempt, _what_changed(taken, present))
+
+
+def _present_inputs(session: Session, row: Analysis, evaluation: Evaluation) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    inputs = evaluation.done(ANALYSES)
+    for role, others in ((NEEDS, evaluation.done(NEEDS)), (ANALYSES, inputs)):
+        for other in others:
+            if role == NEEDS and other in inputs:
+                continue
+            attempt = current_attempt(session, other)
+            label = name_for(row.event.name, other.event.name, other.name)
+            found[role, label] = digest(assets_of(session, attempt) if attempt is not None else {})
+    return found
+
+
+def _made_from(session: Session, row: Analysis, label: str) -> bool:
+    """Whether the results of the analysis that `row` calls `label` were made from those of `row`."""
+    waiting, seen = [find_labelled(session, row, label)], set[int]()
+    while waiting:
+        other = waiting.pop()
+        if other is row:
+            return True
+        attempt = current_attempt(session, other) if other is not None else None
+        if other is None or attempt is None or other.id in seen:
+            continue
+        seen.add(other.id)
+        waiting += [find_labelled(session, other, name) for _, name, _, _ in taken_inputs(attempt)]
+    return False
+
+
+def _what_changed(taken: Mapping[tuple[str, str], str], present: Mapping[tuple[str, str], str]) -> str:
+    new = sorted(label for role, label in present.keys() - taken.keys())
+    gone = sorted(label for role, label in taken.keys() - present.keys())
+    other = sorted(label for role, label in taken.keys() & present.keys() if taken[role, label] != present[role, label])
+    parts = ((new, "new among its inputs"), (gone, "no longer among its inputs"), (other, "with other results"))
+    return "; ".join(f"{', '.join(labels)} {what}" for labels, what in parts if labels)
+
+
+def _give_work(change: Change, rows: Sequence[Analysis]) -> list[str]:
+    for event in dict.fromkeys(row.event for row in rows):
+        if not event.active:
+            event.active = True
+            change.journal("active again: it has been given work", event=event.name)
+        change.give_work(event)
+    return [f"{row.event.name}/{row.name}" for row in rows]
+
+
+__all__ = ["refresh_after", "refresh_events"]
