@@ -1,4 +1,7 @@
-"""asimov 0.8.0 in an environment of its own, from the package index that this machine's pip uses."""
+"""asimov 0.8.0 in an environment of its own, from the package index that this machine's pip uses.
+
+Not in `.venv-peers`: the plugins that are installed there are imported at each of its starts, which take four times as long by it.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ VERSION = "0.8.0"
 CHECKOUT = Path(__file__).parents[1]
 
 
-def ensure(folder: Path) -> Path:
+def ensure() -> Path:
     """The environment's ``bin`` folder; makes the environment where it is not there yet."""
+    folder = Path.home() / ".cache" / "gwfollow-bench" / "asimov"
     stamp = folder / f"asimov-{VERSION}"
     if not stamp.is_file():
         print(f"installing asimov {VERSION} in {folder}", flush=True)

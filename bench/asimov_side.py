@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 from blueprints import all_analyses, all_events, analysis, write
 from measure import Cost, expect, run
 
 STUB = Path(__file__).with_name("stub")
+#: s that one monitoring pass may take: asimov's cron job comes every 900
+LIMIT = 300.0
 
 
 class Asimov:
@@ -17,6 +20,7 @@ class Asimov:
         self.asimov, self.folder, self.events, self.analyses = programs / "asimov", folder, events, analyses
         folder.mkdir(parents=True)
         self.queue = write(folder / "queue", "")
+        self.finished = 0  # jobs that have ended
         self.environment = {
             "PATH": f"{STUB}:{programs}:/usr/bin:/bin",
             "PYTHONPATH": str(STUB),
@@ -71,12 +75,29 @@ class Asimov:
         expect(self.queue.read_text().count("\n"), self.total, "jobs that asimov submitted")
         return cost
 
-    def monitor(self) -> Cost:
+    def monitor(self, running: int, ended: int = 0) -> Cost:
         """One pass as its cron job makes it: the scheduler's answer is asked for anew (every 15 minutes; it is kept that long)."""
         (self.project / ".asimov" / "_cache_jobs.yaml").unlink(missing_ok=True)
-        cost, output = self._run("monitor")
-        expect(output.count("is running (condor id:"), self.total, "running analyses that asimov saw")
-        return cost
+        done = run([self.asimov, "monitor"], folder=self.project, environment=self.environment, timeout=LIMIT, may_be_late=True)
+        if not done.cost.over:
+            expect(done.output.count("is running (condor id:"), running, "running analyses that asimov saw")
+            expect(self.in_status("running"), running, "analyses that asimov left running")
+        return done.cost
+
+    def finish(self, wanted: int) -> int:
+        """Let jobs end well until `wanted` have; returns how many are new."""
+        lines = [line.split("\t") for line in self.queue.read_text().splitlines()][self.finished : wanted]
+        for _, name, _ in lines:
+            event, analysis = name.split("/")[-2:]
+            (self.project / "working" / event / analysis / "results.dat").write_text("1.0\n")
+        with Path(f"{self.queue}.done").open("a") as done:
+            done.writelines(f"{job}\n" for job, _, _ in lines)
+        self.finished += len(lines)
+        return len(lines)
+
+    def in_status(self, status: str) -> int:
+        with sqlite3.connect(self.project / ".asimov" / "ledger.db") as connection:
+            return int(connection.execute("SELECT count(*) FROM productions WHERE status = ?", (status,)).fetchone()[0])
 
     @property
     def total(self) -> int:

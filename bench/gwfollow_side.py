@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class GWFollow:
             "LANG": "C.UTF-8",
             "GWFOLLOW_HOME": str(folder / "home"),
         }
+        self.finished, self.marginal = 0, 0.0  # jobs that have ended; ms of processor that one of the last cost
         self._command("init")
 
     def help(self) -> Cost:
@@ -64,8 +66,29 @@ class GWFollow:
     def submit(self) -> Cost:
         return self._step("submit")
 
-    def monitor(self) -> Cost:
-        return self._step("monitor")
+    def monitor(self, running: int, ended: int = 0) -> Cost:
+        """One poll; `ended` are those that have just left the queue, which are then uploaded."""
+        done = run([self.python, HERE / "ours.py", "monitor"], folder=self.folder, environment=self.environment)
+        self.marginal, seen, news = (float(word) for word in done.output.split()[-3:])
+        expect(int(seen), running, "running analyses that gwfollow saw")
+        expect(int(news), ended, "ended analyses that gwfollow saw")
+        expect(self.in_status("uploaded"), self.finished, "analyses that gwfollow has uploaded")
+        return done.cost
+
+    def finish(self, wanted: int) -> int:
+        """Let jobs end well until `wanted` have; returns how many are new."""
+        lines = [line.split("\t") for line in self.queue.read_text().splitlines()][self.finished : wanted]
+        for _, _, key in lines:
+            event, analysis, attempt = key.split("/")
+            (self.folder / "home" / "events" / event / analysis / f"attempt-{attempt}" / "results.dat").write_text("1.0\n")
+        with Path(f"{self.queue}.done").open("a") as done:
+            done.writelines(f"{job}\n" for job, _, _ in lines)
+        self.finished += len(lines)
+        return len(lines)
+
+    def in_status(self, status: str) -> int:
+        with sqlite3.connect(self.folder / "home" / "ledger.db") as connection:
+            return int(connection.execute("SELECT count(*) FROM analyses WHERE status = ?", (status,)).fetchone()[0])
 
     @property
     def total(self) -> int:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Collection
 from pathlib import Path
 
 from sqlalchemy import select
 
 from gwfollow import schedulers
-from gwfollow.ledger.schema import Analysis, Event, Job
+from gwfollow.ledger.schema import Analysis, Attempt, Event, Job
 from gwfollow.ledger.store import Ledger
 from gwfollow.life import Site
 from gwfollow.schedulers.base import JobState, JobStatus, Logs, Scheduler, Submission, Work
@@ -40,10 +41,10 @@ class Recorder(Scheduler):
 
     def start(self, job_id: str) -> None: ...
 
-    def find(self, key: str) -> list[str]:
+    def find(self, key: str, folder: Path | None = None) -> list[str]:
         return []
 
-    def query(self, job_ids: Collection[str]) -> dict[str, JobStatus]:
+    def query(self, job_ids: Collection[str], folders: object = None) -> dict[str, JobStatus]:
         return {}
 
     def hold(self, job_id: str, reason: str) -> None: ...
@@ -84,17 +85,32 @@ def submit_all(ledger: Ledger, settings: Settings) -> int:
     return sum(not submit(site, event, analysis).adopted for event, analysis in names(ledger))
 
 
-def monitor(ledger: Ledger, settings: Settings) -> int:
-    """What waits is read from the ledger, asked for in one query, and each answer is looked at as the shared poller does."""
+def monitor(ledger: Ledger, settings: Settings) -> str:
+    """One poll: what waits is read from the ledger and asked for in one query; each answer is looked at as the shared poller does, and
+    what has ended goes through the steps that Airflow's tasks would take.  Prints how many run, how many ended, and what those cost."""
+    from gwfollow.life.finish import collect, process, publish
+    from gwfollow.life.wait import Verdict, settle
     from gwfollow.schedulers.poller import Poller
 
     with ledger.read() as session:
-        job_ids = [job_id for job_id in session.scalars(select(Job.job_id).where(Job.state == "submitted")) if job_id]
+        query = select(Job.job_id, Event.name, Analysis.name).join(Attempt, Job.attempt_id == Attempt.id)
+        query = query.join(Analysis, Attempt.analysis_id == Analysis.id).join(Event).where(Job.state == "submitted")
+        waiting = {row[0]: (row[1], row[2]) for row in session.execute(query) if row[0]}
     scheduler = schedulers.get(settings.scheduler, settings)
+    site = Site(ledger, settings, who="bench", scheduler_for=lambda name, settings: scheduler)
     poller = Poller(scheduler.query, settings.poll_period)
-    found = scheduler.query(job_ids)
-    news = [job_id for job_id in job_ids if poller._is_news(job_id, found[job_id])]
-    return sum(found[job_id].state is JobState.RUNNING for job_id in job_ids) - len(news)
+    found = scheduler.query(list(waiting))
+    news = [job_id for job_id in waiting if poller._is_news(job_id, found[job_id])]
+    begin = time.process_time()
+    for job_id in news:
+        event, analysis = waiting[job_id]
+        if settle(site, event, analysis).verdict is Verdict.DONE:
+            collect(site, event, analysis)
+            process(site, event, analysis)
+            publish(site, event, analysis)
+    spent = time.process_time() - begin
+    running = sum(found[job_id].state is JobState.RUNNING for job_id in waiting)
+    return f"{1000 * spent / len(news) if news else 0:.3f} {running} {len(news)}"
 
 
 if __name__ == "__main__":

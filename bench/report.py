@@ -22,8 +22,6 @@ from gwfollow_side import GWFollow
 from measure import BenchError, Cost, Row, expect, run, table
 
 ANALYSES = 5
-CHECKOUT = Path(__file__).parents[1]
-PEERS = CHECKOUT / ".venv-peers"
 #: a posterior's summary as the ledger has it, with as many parameters as bilby's results have
 SUMMARY = {
     "format": "bilby HDF5",
@@ -113,7 +111,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=1000)
     parser.add_argument("--keep", action="store_true", help="keep the work folder")
     options = parser.parse_args()
-    programs = PEERS / "bin" if (PEERS / "installed").exists() else ensure(Path.home() / ".cache" / "gwfollow-bench" / "asimov")
+    programs = ensure()
     work = Path(tempfile.mkdtemp(prefix="gwfollow-report-"))
     us, them = GWFollow(work / "gwfollow", options.events, ANALYSES), Asimov(programs, work / "asimov", options.events, ANALYSES)
     for side in (us, them):

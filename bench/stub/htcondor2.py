@@ -1,7 +1,8 @@
 """Stands for the HTCondor bindings while a monitoring pass is measured: every job that was "submitted" is running.
 
 Only the bench puts this folder on PYTHONPATH (of asimov and of gwfollow alike), so that what is measured is what each does with the
-scheduler's answer and not HTCondor's own time.  Jobs are the lines of the file $BENCH_QUEUE, ``id <tab> name <tab> key``.
+scheduler's answer and not HTCondor's own time.  Jobs are the lines of the file $BENCH_QUEUE, ``id <tab> name <tab> key``; those whose
+ids stand in the file of the same name with ``.done`` have left the queue for the history.
 """
 
 from __future__ import annotations
@@ -62,17 +63,27 @@ class Schedd:
         self, constraint: Any = None, projection: Any = None, callback: Any = None, limit: int = -1, opts: Any = None
     ) -> list[dict[str, Any]]:
         """One ad for each job of the queue, whatever the constraint (the callers match by id)."""
-        ads = []
-        for line in Path(os.environ["BENCH_QUEUE"]).read_text().splitlines():
-            job, name, key = line.split("\t")
-            ads.append(
-                {"ClusterId": int(job), "ProcId": 0, "JobStatus": 2, "CurrentHosts": 1, "Cmd": "condor_dagman"}
-                | {"JobBatchName": name, "GWFollowKey": key, "JobUniverse": 7, "EnteredCurrentStatus": 0, "NumJobStarts": 1}
-            )
-        return ads
+        done = _done()
+        return [_ad(job, name, key, JobStatus.RUNNING) for job, name, key in _jobs() if job not in done]
 
     def history(self, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
-        return []
+        done = _done()
+        return [_ad(job, name, key, JobStatus.COMPLETED) for job, name, key in _jobs() if job in done] if done else []
+
+
+def _jobs() -> list[list[str]]:
+    return [line.split("\t") for line in Path(os.environ["BENCH_QUEUE"]).read_text().splitlines()]
+
+
+def _done() -> set[str]:
+    file = Path(os.environ["BENCH_QUEUE"] + ".done")
+    return set(file.read_text().split()) if file.exists() else set()
+
+
+def _ad(job: str, name: str, key: str, status: JobStatus) -> dict[str, Any]:
+    known = {"ClusterId": int(job), "ProcId": 0, "JobStatus": int(status), "CurrentHosts": 1, "Cmd": "condor_dagman"}
+    known |= {"JobBatchName": name, "GWFollowKey": key, "JobUniverse": 7, "EnteredCurrentStatus": 0, "NumJobStarts": 1}
+    return known | ({"ExitCode": 0, "ExitBySignal": False} if status is JobStatus.COMPLETED else {})
 
 
 param: dict[str, str] = {}

@@ -32,14 +32,35 @@ def test_the_table_shows_medians_and_ratios() -> None:
         row.add("asimov", Cost(seconds, 2 * seconds))
         row.add("gwfollow", Cost(0.5, 2.0))
     line = table([row], "gwfollow", "asimov").splitlines()[-1].split()
-    assert line == ["work", "3", "4.00", "s", "8.00", "s", "0.50", "s", "2.00", "s", "8.0", "4.0"]
+    assert line == ["work", "3", "4.00", "s", "8.00", "s", "-", "0.50", "s", "2.00", "s", "-", "8.0", "4.0"]
+
+
+def test_one_that_may_be_late_is_ended_with_its_children_and_shown_so(tmp_path: Path) -> None:
+    command = ["/bin/sh", "-c", "sleep 600 & echo $! >pid; wait"]
+    late = run(command, folder=tmp_path, environment=os.environ, timeout=0.5, may_be_late=True).cost
+    assert late.over
+    stat = Path("/proc") / (tmp_path / "pid").read_text().strip() / "stat"
+    assert not stat.exists() or stat.read_text().split()[2] == "Z"
+    row = Row("work", {"asimov": [late], "gwfollow": [Cost(0.1, 0.1)]})
+    assert ">" in table([row], "gwfollow", "asimov").splitlines()[-1]
+
+
+def test_the_peak_memory_is_that_of_the_command(tmp_path: Path) -> None:
+    done = run([sys.executable, "-c", "x = bytearray(200 * 2**20)"], folder=tmp_path, environment=os.environ)
+    assert 200 < done.cost.memory < 300
 
 
 @pytest.mark.slow
 def test_every_piece_of_gwfollows_work_can_be_measured(tmp_path: Path) -> None:
     """Each piece looks itself whether the work was done (`measure.expect`)."""
     ours = GWFollow(tmp_path / "ours", events=2, analyses=2)
-    for work in (ours.help, ours.apply_events, ours.apply_analyses, ours.build, ours.submit, ours.monitor):
+    for work in (ours.help, ours.apply_events, ours.apply_analyses, ours.build, ours.submit):
         assert work().cpu > 0, work.__name__
+    assert ours.monitor(4).cpu > 0
+    assert ours.finish(1) == 1
+    assert ours.monitor(3, 1).memory > 10
+    assert ours.marginal > 0
+    assert ours.finish(4) == 3
+    assert ours.monitor(0, 3).cpu > 0
     assert ours.one_more("more").cpu > 0
     assert ours.status(shown=5).cpu > 0
