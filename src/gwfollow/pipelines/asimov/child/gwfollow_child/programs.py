@@ -68,7 +68,7 @@ def _parse(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def _write(entry: dict[str, object]) -> int:
-    with Path(os.environ["GWFOLLOW_RECORD"]).open("a+") as stream:
+    with Path(os.environ["CHILD_RECORD"]).open("a+") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         stream.seek(0)
         number = FIRST + sum(1 for _ in stream)

@@ -69,7 +69,7 @@ def lead_path(book: Book, folder: str) -> None:
         path.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         path.chmod(0o755)
     os.environ["PATH"] = folder + os.pathsep + os.environ.get("PATH", os.defpath)
-    os.environ["GWFOLLOW_RECORD"] = str(book.path)
+    os.environ["CHILD_RECORD"] = str(book.path)
 
 
 def lead_bindings(book: Book) -> None:
