@@ -3,7 +3,7 @@
 Keys of the document (asimov's, and those of asimov-gwdata):
 
 ``download``        list of ``frames``, ``calibration``, ``psds``, ``samples`` (also ``posterior``); frames where unsaid
-``engine``          ``gwfollow`` (our own worker, the default), or ``gwdata``: asimov-gwdata, with ``executable`` where it is not on PATH
+``engine``          ``gwfollow`` (our own worker, the default), or ``gwdata``: asimov-gwdata, in ``environment``
 ``data``            ``segment length`` (s), ``frame types`` and ``channels`` for each detector
 ``span``            ``before`` and ``after`` (s): what frames must cover around the event beside the analysed segment
 ``source``          ``frames``: datafind, folder, gwosc or osdf; ``type``: pesummary, local storage or frame; ``location`` and ``analysis``
@@ -26,13 +26,16 @@ from pathlib import Path
 from typing import Any
 
 from gwfollow.data import envelopes, metafiles
+from gwfollow.data.coverage import cover
 from gwfollow.data.names import parse
+from gwfollow.data.segments import Segment, told
 from gwfollow.errors import InputError, PipelineError
 from gwfollow.pipelines import gwdata_inputs, templates
 from gwfollow.pipelines.base import AssetFile, Assets, Job, JobStatus, Pipeline, Progress
-from gwfollow.pipelines.files import program, tail, tails, write_text
+from gwfollow.pipelines.builder import find_builder
+from gwfollow.pipelines.files import tail, tails, write_text
 from gwfollow.pipelines.gwdata_worker import REPORT
-from gwfollow.pipelines.makers import numbered
+from gwfollow.pipelines.makers import by_detector, numbered
 
 CONFIG = "gwdata.ini"
 JOB = "gwdata"
@@ -49,6 +52,8 @@ class GWData(Pipeline):
     def before_config(self, dryrun: bool = False) -> None:
         gwdata_inputs.gather(self.task)
         templates.find_template(self.task.configs, self._template)
+        if self._foreign:
+            find_builder(self.task, "gwdata")
 
     def build_dag(self, user: str | None = None, dryrun: bool = False) -> Mapping[str, Path]:
         asked = gwdata_inputs.gather(self.task)
@@ -61,8 +66,8 @@ class GWData(Pipeline):
         return str(self.task.get("template") or self.config_template)
 
     def submit_dag(self, dryrun: bool = False) -> Job:
-        if self.task.get("engine") == "gwdata":
-            executable = program(str(self.task.get("executable") or "gwdata"))
+        if self._foreign:
+            executable = find_builder(self.task, "gwdata")
             arguments: tuple[str, ...] = ("--settings", CONFIG)
         else:
             executable, arguments = Path(sys.executable), ("-m", "gwfollow.pipelines.gwdata_worker", CONFIG)
@@ -85,8 +90,8 @@ class GWData(Pipeline):
 
     def check(self) -> None:
         """Everything that was asked for is there for every detector, and opens.  Raises `PipelineError`."""
-        asked = gwdata_inputs.gather(self.task)
-        read = self._read_by_job() if asked.engine == "gwfollow" else set()
+        asked = self._settings()
+        read = set() if self._foreign else self._read_by_job()
         made = self.collect_assets()
         for download, asset in (
             ("frames", "data files"),
@@ -94,38 +99,60 @@ class GWData(Pipeline):
             ("calibration", "calibration"),
             ("posterior", "samples"),
         ):
-            if download not in asked.downloads:
+            if download not in asked["data"]:
                 continue
-            wanted = asked.ifos if download != "posterior" else ("",)
+            wanted = asked["interferometers"] if download != "posterior" else [""]
             missing = [ifo for ifo in wanted if ifo not in made.get(asset, {})]
             if missing:
                 raise PipelineError(f"no {asset} of {' and '.join(missing)}" if missing != [""] else f"no {asset}")
+            if download == "frames" and self._foreign:
+                self._check_coverage(asked, made[asset])
             if gone := read - {str(file.path) for file in made[asset].values()} if download == "frames" else ():
                 raise PipelineError(f"{min(gone)}, which the job has read, is not there any more")
             for label, file in made[asset].items():
                 self._open(download, file.path, label, asked, read)
 
-    def _open(self, download: str, path: Path, label: str, asked: gwdata_inputs.Asked, read: Collection[str]) -> None:
+    def _open(self, download: str, path: Path, label: str, asked: Mapping[str, Any], read: Collection[str]) -> None:
         if download == "calibration":
             envelopes.check(path)
         elif download == "posterior":
-            metafiles.check_samples(path, asked.analysis)
+            metafiles.check_samples(path, (asked.get("source") or {}).get("analysis"))
         elif download == "psds":
             _check_two_columns(path)
-        elif asked.engine == "gwfollow":
+        elif not self._foreign:
             # the job has opened it with gwpy and read it
             if str(path) not in read or not path.is_file() or not path.stat().st_size:
                 raise PipelineError(f"{path} is not among the frames that the job has read, or has gone")
         else:
             self._read_frame(path, label.partition(".")[0], asked)
 
-    def _read_frame(self, path: Path, ifo: str, asked: gwdata_inputs.Asked) -> None:
+    def _read_frame(self, path: Path, ifo: str, asked: Mapping[str, Any]) -> None:
         from gwfollow.data.strain import read_back
 
         name = parse(path)
         if name is None:
             raise PipelineError(f"{path} is not named as frames are (LIGO-T050017)")
-        read_back(path, name, ifo, asked.window, asked.channels.get(ifo))
+        read_back(path, name, ifo, _window(asked), (asked.get("channels") or {}).get(ifo))
+
+    @property
+    def _foreign(self) -> bool:
+        """Whether asimov-gwdata does the work."""
+        return bool(self.task.get("engine") == "gwdata")
+
+    def _settings(self) -> dict[str, Any]:
+        """What the job was asked for.  Not what the document would ask for now: servers and folders may be others where this runs."""
+        found = self.read_ini(self.task.folder / CONFIG)
+        missing = [key for key in ("interferometers", "time", "data") if not found.get(key)]
+        if missing:
+            raise PipelineError(f"{self.task.folder / CONFIG} has no {' and no '.join(missing)}")
+        return found
+
+    def _check_coverage(self, asked: Mapping[str, Any], files: Mapping[str, AssetFile]) -> None:
+        """Our own worker has looked at it before it fetched; asimov-gwdata does not."""
+        for ifo, labels in by_detector(files).items():
+            found = [name for label in labels if (name := parse(files[label].path)) is not None]
+            if gaps := cover(found, _window(asked)).gaps:
+                raise PipelineError(f"{ifo} has no frames for {told(gaps)}")
 
     def _read_by_job(self) -> set[str]:
         """The frame files that the job says it has read.  Raises `PipelineError` where it has not said so."""
@@ -180,6 +207,10 @@ class GWData(Pipeline):
         if not isinstance(found, dict):
             raise PipelineError(f"{path} is no configuration of gwdata")
         return found
+
+
+def _window(asked: Mapping[str, Any]) -> Segment:
+    return (float(asked["time"]["start"]), float(asked["time"]["end"]))
 
 
 def _start(path: Path) -> int:
