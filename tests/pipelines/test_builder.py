@@ -6,6 +6,8 @@ The programs are stand-ins (see `stand_in`): what is tested is gwfollow's handli
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,35 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_builder_does_not_outlive_its_worker(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    program = stand_in(tmp_path, "slow", f"sleep 300 & echo $! > {pids}; echo $$ >> {pids}; wait") / "bin" / "slow"
+    code = f"""
+from pathlib import Path
+from gwfollow.pipelines.builder import run_builder
+run_builder(["{program}"], Path("{tmp_path}"), success="", seconds=300)
+"""
+    worker = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 60
+    while not pids.exists() or len(pids.read_text().split()) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    mine = [int(pid) for pid in pids.read_text().split()]
+    assert all(map(alive, mine))
+    worker.kill()
+    worker.wait()
+    while any(map(alive, mine)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_program_that_cannot_be_started_is_told(make_task: Any, tmp_path: Path) -> None:
+    environment = stand_in(tmp_path, "bilby_pipe", "")
+    (environment / "bin" / "bilby_pipe").write_text("#!/no/such/python\n")
+    with pytest.raises(PipelineError, match=r"exit code 127\): .*bilby_pipe cannot be started: No such file or directory"):
+        Bilby(make_task({"environment": str(environment)})).build_dag()
 
 
 def test_a_builder_that_was_killed_is_told_with_the_signal(make_task: Any, tmp_path: Path) -> None:

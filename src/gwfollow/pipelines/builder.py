@@ -25,6 +25,7 @@ from gwfollow.pipelines.reasons import last_error
 #: the time limit of a builder (s) unless the document says another under `build time limit`
 BUILD_SECONDS = 900.0
 LOG = "build.log"
+_LEASH = Path(__file__).with_name("leash.py")
 #: lines of the builder that a message quotes
 QUOTED = 3
 
@@ -94,15 +95,15 @@ def run_builder(command: Sequence[str], folder: Path, *, success: str, seconds: 
 
 
 def _run(words: Sequence[str], folder: Path, output: int, seconds: float) -> int | None:
-    """The exit code; None after `seconds`.  An interrupted builder is killed with its children."""
+    """The exit code; None after `seconds`.  An interrupted builder is killed with its children, and so is one whose worker dies."""
     child = subprocess.Popen(
-        words,
+        [sys.executable, "-I", "-S", str(_LEASH), *words],
         cwd=folder,
         env={"USER": getpass.getuser()} | builder_environment(Path(words[0])),  # lalinference_pipe fails without USER
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=output,
         stderr=subprocess.STDOUT,
-        start_new_session=True,  # so that its children can be killed with it
+        start_new_session=True,
     )
     try:
         return child.wait(seconds)
@@ -112,6 +113,8 @@ def _run(words: Sequence[str], folder: Path, output: int, seconds: float) -> int
         if child.returncode is None:  # too long, or this task was interrupted
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
+        if child.stdin is not None:
+            child.stdin.close()
 
 
 def _last(log: Path) -> str:
