@@ -206,6 +206,20 @@ def test_progress_is_that_of_the_slowest_chain(lalinference: Any) -> None:
     assert progress.values["logz"] == -4771.6
 
 
+def test_the_logs_of_the_build_of_dagman_and_of_the_nodes_are_shown(lalinference: Any) -> None:
+    pipeline = lalinference()
+    log = pipeline.run / "log" / "merge-4-0.err"
+    log.parent.mkdir(parents=True)
+    pipeline.dag.write_text(f"JOB a {pipeline.run}/a.sub\n")
+    (pipeline.run / "a.sub").write_text(f"error = {log}\nqueue\n")
+    dagman = Path(f"{pipeline.dag}.dagman.out")
+    for path in (pipeline.build_log, log, dagman):
+        path.write_text("np.NINF was removed\n")
+    assert set(pipeline.collect_logs()) == {pipeline.build_log, log, dagman}
+    Path(f"{pipeline.dag}.rescue001").write_text("# Nodes that failed: 1\n#   a,<ENDLIST>\n")
+    assert pipeline.failure_reason(FAILED) == "np.NINF was removed (run/log/merge-4-0.err); exit code 1"
+
+
 def test_cleaning_names_checkpoints_and_no_samples(lalinference: Any) -> None:
     pipeline = lalinference()
     samples = write_samples(pipeline.run / "posterior_samples" / "posterior_x.hdf5")
