@@ -18,6 +18,8 @@ from gwfollow.ledger.schema import Analysis, Attempt, Event, Job, ProgressMark, 
 from gwfollow.ledger.states import RUNS
 from gwfollow.ledger.store import find_analysis, find_event
 from gwfollow.ledger.yamlfile import write_documents
+from gwfollow.repository.address import link_of
+from gwfollow.settings import Settings
 from gwfollow.times import gps_to_utc
 
 
@@ -51,6 +53,7 @@ def event_facts(session: Session, event: Event) -> dict[str, Any]:
         "created": event.created,
         "updated": event.updated,
         "analyses": [_summary(row, unmet_needs[row.name]) for row in event.analyses],
+        "repository": link_of(event, Settings.read()),
         "document": event_document(event),
     }
 
