@@ -38,6 +38,7 @@ class Toy(Pipeline):
         if what.get("dies") == hook:
             os.kill(os.getpid(), signal.SIGSEGV)
         if what.get("hangs") == hook:
+            print("it hangs", flush=True)
             time.sleep(600)
         if what.get("talks") == hook:
             for _ in range(40):

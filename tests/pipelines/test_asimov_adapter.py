@@ -158,9 +158,11 @@ def test_a_plugin_that_ends_its_process_or_talks_over_the_answer_is_told(toy: Ma
 
 
 def test_a_plugin_that_hangs_is_stopped_and_told_in_which_hook(toy: MakeToy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gwfollow.pipelines.asimov.adapter.STEP_LIMIT", 2.0)
-    with pytest.raises(PipelineError, match=r"was stopped after 2 s in detect_completion; its log is"):
-        toy({"hangs": "detect_completion"}).detect_completion()
+    monkeypatch.setattr("gwfollow.pipelines.asimov.adapter.STEP_LIMIT", 8.0)
+    with pytest.raises(PipelineError, match=r"was stopped after 8 s in detect_completion; its log is"):
+        (pipeline := toy({"hangs": "detect_completion"})).detect_completion()
+    assert "it hangs" in (pipeline.folder / "log" / "detect_completion.log").read_text()
+    assert list(pipeline.folder.glob("child-*")) == []
 
 
 def test_a_plugin_that_fills_its_output_is_read_and_cut(toy: MakeToy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -205,8 +205,6 @@ def test_bilby_renders_its_own_template_from_our_document(plug: Plug, psd_files:
     assert f"psd-dict={{ H1:{psd_files['H1']},L1:{psd_files['L1']}, }}" in ini
     assert "waveform-approximant=IMRPhenomD" in ini
     assert "chirp_mass = Uniform(name='chirp_mass', minimum=20, maximum=45" in ini  # its own interface for priors
-    read = type(pipeline).read_ini(configuration)
-    assert read["root"]["detectors"] == "['H1', 'L1']"
     put(pipeline, "final_result/bilby_result.hdf5")
     assert pipeline.detect_completion()
     assert labels(pipeline.collect_assets()) == {"samples": [""], "config": [""]}

@@ -16,8 +16,10 @@ One child for each step.  The folder ``asimov`` in the attempt's folder holds th
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -153,9 +155,7 @@ class AsimovPipeline(Pipeline):
         with tempfile.TemporaryDirectory(prefix="gwfollow-") as name:
             folder = Path(name)
             task = Task("none", None, None, (), "read", cls.name, {"scheduler": {"name": "local"}}, 1, folder, folder)
-            pipeline = cls(task)
-            question = pipeline._question(["read_ini"], {}, status="ready", dryrun=False, keep_going=False)
-            return dict(value(pipeline._answer({**question, "config file": str(path)}, STEP_LIMIT), "read_ini"))
+            return dict(value(cls(task)._ask(["read_ini"], status="ready", others={"config file": str(path)}), "read_ini"))
 
     # ---- the child -----------------------------------------------------------------------------------------------------
     @property
@@ -165,16 +165,23 @@ class AsimovPipeline(Pipeline):
     def _configuration(self) -> Path:
         return self.folder / "repository" / "analyses" / f"{self.task.analysis}.ini"
 
-    def _question(self, hooks: Sequence[str], state: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-        return ask_about(self.task, self.plugin, hooks, self.folder, state, **more)
-
     def _ask(
-        self, hooks: Sequence[str], *, status: str, limit: float | None = None, dryrun: bool = False, keep_going: bool = False
+        self,
+        hooks: Sequence[str],
+        *,
+        status: str,
+        limit: float | None = None,
+        others: Mapping[str, str] | None = None,
+        **how: bool,
     ) -> dict[str, Any]:
         """One child for these hooks.  Raises `PipelineError` with the last line of the traceback of the first that raised."""
-        question = self._question(hooks, self._kept.read(), status=status, dryrun=dryrun, keep_going=keep_going)
-        answer = self._answer(question, STEP_LIMIT if limit is None else limit)
-        if not keep_going:
+        scratch = self.folder / f"child-{uuid.uuid4().hex[:12]}"
+        about = ask_about(self.task, self.plugin, hooks, self.folder, self._kept.read(), status=status, scratch=scratch, **how)
+        try:
+            answer = self._answer({**about, **(others or {})}, STEP_LIMIT if limit is None else limit)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        if not about["keep going"]:
             self._raise_fault(answer, *(called["hook"] for called in answer["hooks"]))
         return answer
 
@@ -192,7 +199,6 @@ class AsimovPipeline(Pipeline):
             write_text(repository / "analyses" / "gpstime.txt", f"{self.task.gps}\n")
         if coinc := trigger_file(self.task):
             write_text(repository / "analyses" / "coinc.xml", coinc.read_text())
-        Path(question["record"]).unlink(missing_ok=True)
         log = self.folder / "log" / f"{question['hooks'][-1]}.log"
         answer = process.ask(self.plugin, question, log, limit)
         if not answer["hooks"]:

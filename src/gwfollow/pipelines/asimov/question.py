@@ -45,10 +45,14 @@ def ask_about(
     state: Mapping[str, Any],
     *,
     status: str,
-    keep_going: bool,
-    dryrun: bool,
+    scratch: Path,
+    keep_going: bool = False,
+    dryrun: bool = False,
 ) -> dict[str, Any]:
-    """The question for `gwfollow_child`.  Raises `InputError` for a value that would break out of its line in an INI file."""
+    """The question for `gwfollow_child`, whose own files go to `scratch`: a person's look may run beside a step.
+
+    Raises `InputError` for a value that would break out of its line in an INI file.
+    """
     settings = _settings(task)
     check_values(settings, "")
     category = "analyses"
@@ -60,14 +64,14 @@ def ask_about(
         "status": status,
         "state": dict(state),
         "folder": str(task.folder),
-        "project": str(folder),
+        "project": str(scratch),
         "environment": str(folder / "environment"),
         "repository": str(folder / "repository"),
         "config file": str(folder / "repository" / category / f"{task.analysis}.ini"),
-        "record": str(folder / "submitted.jsonl"),
-        "programs": str(folder / "programs"),
+        "record": str(scratch / "submitted.jsonl"),
+        "programs": str(scratch / "programs"),
         "stored": str(folder / "stored"),
-        "config": _config(task, folder, category),
+        "config": _config(task, folder, scratch, category),
         "task": {
             "kind": kind_of(task),
             "name": task.analysis,
@@ -150,7 +154,7 @@ def _needed(other: NeededAnalysis, task: Task) -> dict[str, Any]:
     }
 
 
-def _config(task: Task, folder: Path, category: str) -> dict[str, dict[str, str]]:
+def _config(task: Task, folder: Path, scratch: Path, category: str) -> dict[str, dict[str, str]]:
     """What asimov.conf says of places, all inside the attempt's folder, and of accounting."""
     user = task.resources.accounting_user or getpass.getuser()
     config = {
@@ -163,7 +167,7 @@ def _config(task: Task, folder: Path, category: str) -> dict[str, dict[str, str]
         },
         "project": {"root": str(task.folder), "name": "gwfollow"},
         "logging": {"location": str(folder / "log")},
-        "storage": {name: str(folder / "store") for name in ("root", "directory", "results_store")},
+        "storage": {name: str(scratch / "store") for name in ("root", "directory", "results_store")},
         "scheduler": {"type": "htcondor"},
         "ledger": {"engine": "none"},  # asimov looks for one of its own on import, which costs a third of a second
         "condor": {"user": user, "scheduler": "gwfollow"},
