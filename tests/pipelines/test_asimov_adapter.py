@@ -230,9 +230,13 @@ def test_progress_and_logs_cost_one_child_until_they_are_old(toy: MakeToy, monke
     progress = pipeline.check_progress()
     assert progress.text == "toy.out: 120it dlogz:0.5"
     assert progress.values == {"iterations": 120.0, "dlogz": 0.5}
-    monkeypatch.setattr(process, "ask", lambda *args: pytest.fail("it was asked once more"))
-    assert "no such frame" in "".join(pipeline.collect_logs().values())
-    assert pipeline.failure_reason(ENDED) == "the job ended without a result (exit code 1); toy.err: no such frame"
+    with monkeypatch.context() as patch:
+        patch.setattr(process, "ask", lambda *args: pytest.fail("it was asked once more"))
+        assert "no such frame" in "".join(pipeline.collect_logs().values())
+    (run_of(pipeline) / "toy.err").write_text("no such frame\nand killed\n")
+    assert (
+        pipeline.failure_reason(ENDED) == "the job ended without a result (exit code 1); toy.err: and killed"
+    )  # looked at afresh
 
 
 def test_results_count_although_post_processing_cannot_be_started(toy: MakeToy) -> None:

@@ -88,6 +88,7 @@ class AsimovPipeline(Pipeline):
 
     def failure_reason(self, status: JobStatus) -> str:
         reason = super().failure_reason(status)
+        (self.folder / "look.json").unlink(missing_ok=True)  # what was seen while it ran is old
         for path, text in self.collect_logs().items():
             lines = [line.strip() for line in text.splitlines() if line.strip()]
             if path.suffix == ".err" and lines:

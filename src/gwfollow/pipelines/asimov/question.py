@@ -95,9 +95,9 @@ def _settings(task: Task) -> dict[str, Any]:
         settings["event time"] = task.gps
     _mirror_frequencies(settings)
     for asset, (section, key) in _SETTLED.items():
-        files = {label: str(file.path) for label, file in task.take(asset).items() if label}
+        files = as_asimov_says({asset: task.take(asset)})[asset]
         given = settings.get(section) or {}
-        if files and not (task.own.get(section) or {}).get(key):
+        if files and isinstance(files, dict) and not (task.own.get(section) or {}).get(key):
             settings[section] = {**given, key: {**(given.get(key) or {}), **files}}
     return settings
 
