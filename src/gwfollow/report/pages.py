@@ -93,7 +93,8 @@ def listing(facts: Facts) -> dict[str, Any]:
 
 
 def as_json(value: Any) -> bytes:
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()
+    # without indentation: with it Python falls back on its slow encoder
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
 
 
 def graph_of(analyses: Sequence[Facts]) -> Graph:
