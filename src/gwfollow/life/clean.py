@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from gwfollow.errors import InputError, PipelineError, TransientError
@@ -31,7 +31,8 @@ class Cleaned:
     attempt: int
     folder: Path
     files: tuple[tuple[Path, int], ...] = ()  # with their sizes, bytes
-    kept: tuple[Path, ...] = field(default=())  # named by the pipeline, and recorded as assets
+    kept: tuple[Path, ...] = ()  # named by the pipeline, and recorded as assets
+    folders: tuple[Path, ...] = ()  # those that go with the files, where nothing is left in them
 
     @property
     def size(self) -> int:
@@ -70,7 +71,7 @@ def clean(
     if dry_run:
         return found
     for one in found:
-        if one.files:
+        if one.files or one.folders:
             _delete(site, event, analysis, one)
     return found
 
@@ -102,13 +103,17 @@ def _of_attempt(task: Task, assets: Collection[Path]) -> Cleaned:
     recorded = {path.resolve() for path in assets}
     files: dict[Path, int] = {}
     kept: dict[Path, None] = {}
+    folders: list[Path] = []
     for path in named:
-        for file in _files(path if path.is_absolute() else folder / path, folder):
+        whole = path if path.is_absolute() else folder / path
+        for file in _files(whole, folder):
             if _is_asset(file, recorded):
                 kept[file] = None
             else:
                 files[file] = file.lstat().st_size
-    return Cleaned(task.attempt, folder, tuple(files.items()), tuple(kept))
+        if not whole.is_symlink():
+            folders += [Path(top) for top, _, _ in os.walk(whole)]
+    return Cleaned(task.attempt, folder, tuple(files.items()), tuple(kept), tuple(sorted(folders, reverse=True)))
 
 
 def _files(path: Path, folder: Path) -> Iterator[Path]:
@@ -142,8 +147,8 @@ def _delete(site: Site, event: str, analysis: str, what: Cleaned) -> None:
     site.ledger.run(action, who=site.who)
     for file, _ in what.files:
         file.unlink(missing_ok=True)
-    for folder in sorted({parent for file, _ in what.files for parent in file.parents}, reverse=True):
-        if folder != what.folder and folder.is_relative_to(what.folder) and folder.is_dir() and not any(folder.iterdir()):
+    for folder in what.folders:
+        if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 

@@ -142,10 +142,13 @@ def _in_hand(site: Site, event: str, analysis: str, purpose: str) -> _InHand | O
         if row.status not in {"running", "processing", "finished", "stuck"}:
             raise NoWork(f"{event}/{analysis} is {row.status}")
         attempt = current_attempt(session, row)
-        job = last_job(attempt, purpose)
+        # a resurrection whose worker died before the scheduler had it is an intent without an id: the job before it leads there again
+        job = next((job for job in reversed(attempt.jobs if attempt else []) if job.purpose == purpose and job.job_id), None)
         if attempt is None or job is None or job.job_id is None:
             raise NoWork(f"{event}/{analysis} has no job")
         task = task_for(session, row, attempt, site.settings)
+        if purpose == "main":
+            task = replace(task, rescues=job.number)
         return _InHand(task, job.job_id, job.key, job.scheduler, job.number, row.status, sent_on(row))
 
 
