@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 from sqlalchemy.orm.exc import StaleDataError
 
 from gwfollow.errors import InputError, LedgerBusy, NotFound, StaleVersion
@@ -222,7 +222,9 @@ def find_event(session: Session, name: str) -> Event:
 
 def find_analysis(session: Session, event: str, name: str) -> Analysis:
     """Raises `NotFound`, which says whether the event or the analysis is missing."""
-    found = session.scalar(select(Analysis).join(Event).where(Event.name == event, Analysis.name == name))
+    query = select(Analysis).join(Analysis.event).where(Event.name == event, Analysis.name == name)
+    # every step asks for its event next: in the same question
+    found = session.scalar(query.options(contains_eager(Analysis.event)))
     if found is None:
         names = [analysis.name for analysis in find_event(session, event).analyses]
         raise NotFound(f"event {event} has no analysis {name!r}{nearly(name, names)}")
