@@ -94,6 +94,17 @@ class Stage:
         found = self.api._call("GET", f"dags/{event_dag_id(event)}/dagRuns/{run_id}/taskInstances/{task_id}", missing_ok=True)
         return found or {"state": None}
 
+    def pushed(self, event: str, task_id: str) -> Any:
+        """What a task of the newest run has handed on by XCom."""
+        dag_id = event_dag_id(event)
+        run_id = self.api.dag_runs(dag_id)[0]["dag_run_id"]
+        path = (
+            f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value?deserialize=false&stringify=false"
+        )
+        found = self.api._call("GET", path)
+        assert found is not None
+        return found["value"]
+
     def until_task(self, event: str, task_id: str, *states: str, run_id: str | None = None, seconds: float = 90) -> None:
         until(lambda: self.task(event, task_id, run_id)["state"] in states, seconds, lambda: self.explain(event))
 

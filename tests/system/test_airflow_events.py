@@ -24,6 +24,11 @@ def test_an_event_goes_from_its_blueprint_to_uploaded(stage: Stage) -> None:
     stage.until_status("E-plain", "second", "uploaded", seconds=150)
     stage.until_task("E-plain", "verdict", "success")
     assert stage.runs("E-plain", "first") == stage.runs("E-plain", "second") == 1
+    # what one group hands to the next: in XCom as in the ledger
+    collected, built = stage.pushed("E-plain", "first.collect"), stage.pushed("E-plain", "second.build")
+    assert built["taken"] == {"first": collected}
+    assert built["differs"] == []
+    assert collected["assets"]
     dag = stage.api.dag(event_dag_id("E-plain"))
     assert {tag["name"] for tag in dag["tags"]} >= {"gwfollow", "source:blueprint"}
     assert "1126259462.400 s" in dag["doc_md"]
