@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gwfollow.errors import InputError
-from gwfollow.results.store import Altered, Store
+from gwfollow.results.store import Altered, Store, StoreFault
 
 #: a writer that stops in the middle of its copy, says so, and waits
 SLOW = """
@@ -194,3 +194,11 @@ def test_what_nobody_knows_is_discarded_unless_it_is_young(store: Store, file: P
     os.utime(path, (1, 1))
     assert store.discard(path)
     assert files_in(store) == []
+
+
+def test_a_store_that_cannot_be_made_is_told(tmp_path: Path, file: Path) -> None:
+    (tmp_path / "plain file").write_text("")
+    blocked = Store(tmp_path / "plain file" / "store")
+    assert blocked.sweep() == 0
+    with pytest.raises(StoreFault, match=r"results store .*Not a directory; nothing was stored"):
+        blocked.put(file)

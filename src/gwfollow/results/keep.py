@@ -49,9 +49,10 @@ class Offer:
 def offers(assets: Assets, files: Mapping[str, Path]) -> list[Offer]:
     """The assets but for raw data, and what the pipeline publishes (name -> path) where it is none of them."""
     found: dict[Path, Offer] = {}
-    for name, labelled in assets.items():
+    # one file may be several assets (PESummary's metafile): as samples it is known best
+    for name in sorted(assets, key=lambda name: name != "samples"):
         if name not in NOT_KEPT:
-            for label, file in labelled.items():
+            for label, file in assets[name].items():
                 found.setdefault(file.path.absolute(), _asset(name, label, file))
     for name, path in files.items():
         found.setdefault(path.absolute(), Offer(name[:60], "", path.absolute()))

@@ -224,7 +224,7 @@ class Store:
     def _incoming(self) -> list[Path]:
         try:
             return list((self.folder / "incoming").iterdir())
-        except FileNotFoundError:
+        except OSError:  # not made yet, or not ours to read: who puts something there is told
             return []
 
     def fault(self, error: OSError) -> StoreFault:
