@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from sqlalchemy import select
 
 from gwfollow.errors import InputError, NotFound
 from gwfollow.ledger.apply import Report, apply
-from gwfollow.ledger.blueprints import read_file, read_text
+from gwfollow.ledger.blueprints import read_text
 from gwfollow.ledger.merge import merged_document
 from gwfollow.ledger.schema import Analysis, Configuration, Event, Journal, Outbox
 from gwfollow.ledger.store import Ledger, find_analysis, find_event
