@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from gwfollow.errors import InputError
-from gwfollow.ledger.fields import NAME, NAME_RULE
 from gwfollow.ledger.reviews import check_verdict
 from gwfollow.moving.asimov_ledger import Contents, flat
+from gwfollow.moving.names import rename_in, renamed
 from gwfollow.moving.words import Claim
 from gwfollow.moving.words import read as read_word
 from gwfollow.naming import PROJECT
@@ -85,7 +85,7 @@ class _Translation:
     def __init__(self, contents: Contents, hold: bool, skip: set[str], source: str) -> None:
         self.contents, self.hold, self.skip, self.source = contents, hold, skip, source
         self.move = Move(contents.source, notes=list(contents.notes))
-        self.events = _renamed([event["name"] for event in contents.events], "event", self.move)
+        self.events = renamed([event["name"] for event in contents.events], "event", contents.source, self.move.notes)
 
     def run(self) -> Move:
         contents, move = self.contents, self.move
@@ -140,7 +140,7 @@ class _Translation:
         checkout = Path(repository) if isinstance(repository, str) and repository.startswith("/") else None
         for files in _FILES:
             _absolute_files(document, files, [top for top in (checkout, self.contents.root) if top is not None])
-        names = _renamed([one["name"] for one in productions], f"analysis of {name}", self.move)
+        names = renamed([one["name"] for one in productions], f"analysis of {name}", self.contents.source, self.move.notes)
         for production in productions:
             if self._skipped(f"{event['name']}/{production['name']}"):
                 continue
@@ -175,13 +175,13 @@ class _Translation:
         document["event"] = event
         for key in ("needs", "analyses"):
             if key in document:
-                document[key] = _rename_in(document[key], names)
+                document[key] = rename_in(document[key], names)
         self.move.documents.append({"kind": "analysis", **document})
         self.move.pasts.append(past)
 
     def _project_analysis(self, analysis: Mapping[str, Any]) -> None:
         place = f"{self.contents.source}, project analysis {analysis['name']}"
-        names = _renamed([analysis["name"]], "project analysis", self.move)
+        names = renamed([analysis["name"]], "project analysis", self.contents.source, self.move.notes)
         document, past = self._split(analysis, PROJECT, names[analysis["name"]], place)
         subjects = document.get("subjects")
         if isinstance(subjects, list):
@@ -284,37 +284,6 @@ def _resolved(value: Any, tops: Sequence[Path]) -> Any:
     if not isinstance(value, str) or Path(value).is_absolute():
         return value
     return next((str(top / value) for top in tops if (top / value).is_file()), value)
-
-
-# ---- names -----------------------------------------------------------------------------------------------------------
-
-
-def _renamed(names: Sequence[str], what: str, move: Move) -> dict[str, str]:
-    """Each name as it may stand here.  Raises `InputError` where two would become one."""
-    found: dict[str, str] = {}
-    for name in names:
-        new = name if NAME.fullmatch(name) else re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:99]
-        if not NAME.fullmatch(new) or new in found.values():
-            raise InputError(f"{move.source}, name of {what}", name, f"another name: {NAME_RULE}, each once")
-        if new != name:
-            move.notes.append(f"renamed: {what} {name!r} is {new!r} here (names become folders and job names)")
-        found[name] = new
-    return found
-
-
-def _rename_in(value: Any, names: Mapping[str, str]) -> Any:
-    """Names of analyses within ``needs`` or ``analyses``."""
-    if isinstance(value, list):
-        return [_rename_in(inner, names) for inner in value]
-    if isinstance(value, Mapping):
-        return {key: _rename_in(inner, names) if key == "name" else inner for key, inner in value.items()}
-    if not isinstance(value, str):
-        return value
-    head, colon, rest = value.partition(":")
-    if colon and head.strip() == "name":
-        return f"name: {_rename_in(rest.strip(), names)}"
-    mark = "!" if value.startswith("!") else ""
-    return mark + names.get(value.removeprefix("!").strip(), value.removeprefix("!").strip()) if not colon else value
 
 
 __all__ = ["OURS", "RECORDS", "Move", "Past", "Verdict", "translate"]
