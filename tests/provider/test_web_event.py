@@ -150,6 +150,23 @@ def test_the_link_to_gracedb_leads_to_a_web_page_or_nowhere(web: Web, said: str 
     assert (shown in text) if shown else ('data-top="new"' not in text)
 
 
+@pytest.mark.parametrize(
+    ("repository", "shown"),
+    [
+        ("git@git.ligo.org:pe/O4/S230101a.git", 'href="https://git.ligo.org/pe/O4/S230101a"'),
+        ("/data/S230101a.git", "<dd>/data/S230101a.git</dd>"),
+        ("https://me:secret@host/x.git", "a URL without a name or password"),
+    ],
+)
+def test_the_repository_is_named_with_its_page_and_without_its_secrets(web: Web, repository: str, shown: str) -> None:
+    put_event(web)
+    with web.ledger.change(who="test") as change:
+        change.event(EVENT).document = {"repository": repository}
+    text = tab(web)
+    assert shown in text
+    assert "secret" not in text
+
+
 def test_texts_of_alerts_stay_text(web: Web) -> None:
     put_event(
         web, replace(STATE, labels=(SCRIPT,), group=SCRIPT, signoffs={SCRIPT: SCRIPT}, preferred_event=SCRIPT, search=SCRIPT)

@@ -23,6 +23,7 @@ from gwfollow.provider.web.pictures import FOLDER, picture
 from gwfollow.provider.web.rendering import page
 from gwfollow.provider.web.steer import shown
 from gwfollow.provider.web.story import story
+from gwfollow.repository.address import link_of
 
 router = guarded_router()
 
@@ -67,6 +68,7 @@ def dag_tab(request: Request, user: User, dag_id: str) -> Response:
             "picture": drawn,
             "poll": poll,
             "gracedb": _gracedb(row),
+            "repository": link_of(row, site.settings()),
         },
     )
 
