@@ -67,6 +67,16 @@ def person_site(site: Site, event: str, task_id: str, action: str) -> Site:
     return site.acting(f"airflow:{person}") if person else site
 
 
+def sent_on_by_person(operator: AnalysisOperator, context: Context) -> None:
+    """Clearing what follows the job of a stuck analysis lets it go on where it was."""
+    if cleared_by_person(context):
+        from gwfollow.life.again import send_on
+
+        site = person_site(operator.site(context), operator.event, operator.task_id, CLEAR)
+        why = f"its {operator.task_id.rpartition('.')[2]} was cleared in the web UI"
+        translated(lambda: send_on(site, operator.event, operator.analysis, why=why))
+
+
 def open_site(who: str, *, ledger_conn_id: str | None, htcondor_conn_id: str | None) -> Site:
     """The ledger and the schedulers as Airflow's connections (or the settings) name them."""
     from gwfollow.provider.site import open_site as build_site

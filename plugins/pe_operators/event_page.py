@@ -75,6 +75,7 @@ STATES = {
 }
 
 STEERING = """\
-**Trigger** looks at the whole event again. **Clear** *wait* of a stuck analysis for one more resurrection of its job, *build* and
-what follows for a fresh attempt (the old folder is kept). **Mark** *wait* **failed** to take its job from the scheduler. All of it
-stands in `gwfollow journal`, and `gwfollow set` does the same from the command line."""
+**Trigger** looks at the whole event again. **Clear** *wait* of a stuck analysis for one more resurrection of its job, *process* or
+*publish* where it was stuck after that, *build* and what follows for a fresh attempt (the old folder is kept). **Mark** *wait* **failed**
+to take its job from the scheduler. Answer *review* where it waits for approval. All of it stands in `gwfollow journal`; the event's
+tab, `gwfollow set`, `resurrect` and `review` do the same."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pe_operators.base import AnalysisOperator, translated
+from pe_operators.base import AnalysisOperator, sent_on_by_person, translated
 from pe_operators.links import ResultPageLink
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class PublishOperator(AnalysisOperator):
         from gwfollow.life.finish import publish
         from gwfollow.provider.site import deliver
 
+        sent_on_by_person(self, context)
         site = self.site(context)
         sent = translated(lambda: publish(site, self.event, self.analysis))
         report = deliver(site, gracedb_conn_id=self.gracedb_conn_id)

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from pe_operators.base import CLEAR, MARK, AnalysisOperator, cleared_by_person, open_site, person_site, translated
+from pe_operators.base import (
+    CLEAR,
+    MARK,
+    AnalysisOperator,
+    cleared_by_person,
+    open_site,
+    person_site,
+    sent_on_by_person,
+    translated,
+)
 from pe_operators.links import JobLogLink
 
 if TYPE_CHECKING:
@@ -161,6 +170,7 @@ class ProcessSensor(SchedulerJobSensor):
     def execute(self, context: Context) -> dict[str, Any]:
         from gwfollow.life.finish import process
 
+        sent_on_by_person(self, context)
         site = self.site(context)
         if translated(lambda: process(site, self.event, self.analysis)) is None:
             return {"text": "no post-processing of its own"}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 from sqlalchemy import select
 from tasks import context
 
-from gwfollow.ledger.schema import Outbox
+from gwfollow.ledger.schema import Journal, Outbox
 from gwfollow.ledger.store import find_analysis
 from gwfollow.life import Site
 from pe_operators import PublishOperator
@@ -45,3 +46,17 @@ def test_publishing_again_says_nothing_twice(finished: Site, monkeypatch: pytest
     operator = PublishOperator(task_id="publish", event=EVENT, analysis="echo")
     operator.execute(context())
     assert operator.execute(context()) == {"published": []}
+
+
+def test_clearing_the_publication_of_a_stuck_analysis_publishes_it(finished: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gwfollow.provider.site.deliver", lambda site, gracedb_conn_id: "")
+    with finished.ledger.change(who="test") as change:
+        row = change.analysis(EVENT, "echo")
+        row.status, row.attempts[0].state = "stuck", "collected"
+    operator = PublishOperator(task_id="echo.publish", event=EVENT, analysis="echo")
+    with pytest.raises(AirflowSkipException, match="is stuck"):
+        operator.execute(context())
+    assert operator.execute(context(try_number=2, max_tries=31)) == {"published": ["comment"]}
+    with finished.ledger.read() as session:
+        entry = session.scalars(select(Journal).where(Journal.what == "stuck -> finished")).one()
+    assert entry.why == "its publish was cleared in the web UI"
