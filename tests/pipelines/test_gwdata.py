@@ -91,12 +91,12 @@ def test_frames_are_found_linked_and_read(make_task: Any, archive: Path) -> None
     assert run(pipeline) == 0
     assert pipeline.detect_completion()
     assets = pipeline.collect_assets()
-    assert list(assets["data files"]) == ["H1", "H1.1", "L1", "L1.1"]
+    assert list(assets["data files"]) == ["H1.0", "H1.1", "L1.0", "L1.1"]
     assert [file.path.name for file in assets["data files"].values()][:2] == [
         "H-H1_NOISE-1126259440-16.gwf",
         "H-H1_NOISE-1126259456-16.gwf",
     ]
-    assert assets["data files"]["H1"].path.is_symlink()
+    assert assets["data files"]["H1.0"].path.is_symlink()
     line = assets["cache files"]["L1"].path.read_text().splitlines()[0].split()
     assert line[:4] == ["L", "L1_NOISE", "1126259440", "16"]
     assert line[4] == f"file://localhost{pipeline.task.folder}/frames/L-L1_NOISE-1126259440-16.gwf"

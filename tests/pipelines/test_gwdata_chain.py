@@ -94,14 +94,14 @@ def done(site: Site, analysis: str) -> Collected:
 def test_frames_go_from_the_server_to_bilby_pipe(site: Site) -> None:
     fetched, psds = done(site, "get-data"), done(site, "psd")
     strain, spectra = fetched.assets["data files"], psds.assets["psds"]
-    assert list(strain) == ["H1", "H1.1", "L1", "L1.1"]
+    assert list(strain) == ["H1.0", "H1.1", "L1.0", "L1.1"]
     built = build(site, EVENT, "bilby")
     # what the ledger records as given is what was collected, with the same checksums
     assert built.inputs["from get-data: data files, H1.1"] == strain["H1.1"]["sha256"] == built.inputs["strain H1 1"]
     assert built.inputs["from psd: psds, L1"] == spectra["L1"]["sha256"] == built.inputs["psd L1"]
     complete = read_ini(built.folder / "run" / "bilby_config_complete.ini")
     assert complete["psd-dict"] == {ifo: spectra[ifo]["path"] for ifo in ("H1", "L1")}
-    assert strain["H1"]["path"] in str(complete["data-dict"])
+    assert strain["H1.0"]["path"] in str(complete["data-dict"])
     assert strain["H1.1"]["path"] in str(complete["data-dict"])
 
     # a file that changed on the disk is told before bilby_pipe is asked

@@ -35,7 +35,7 @@ def collected(name: str, pipeline: str, assets: Mapping[str, Mapping[str, Path]]
 
 def test_strain_comes_from_the_analysis_then_from_what_it_needs_then_from_the_event(make_task: Any, file: Any) -> None:
     own, first, second = file("own.gwf"), file("H1-0.gwf"), file("H1-1.gwf")
-    fetched = collected("get-data", "gwdata", {"data files": {"H1": first, "H1.1": second, "L1": file("L1-0.gwf")}})
+    fetched = collected("get-data", "gwdata", {"data files": {"H1.0": first, "H1.1": second, "L1": file("L1-0.gwf")}})
     task = make_task(needed=(fetched,))
     assert inputs.data_files(task) == {"H1": (first, second), "L1": (fetched.assets["data files"]["L1"].path,)}
     assert inputs.data_files(replace(task, own={"data": {"data files": {"H1": str(own)}}}))["H1"] == (own,)
@@ -53,6 +53,13 @@ def test_caches_and_calibration_take_the_same_way(make_task: Any, file: Any) -> 
         assert find(make_task(event, needed=())) == {ifo: Path(path) for ifo, path in other.items()}
         own = {"data": {key: {"H1": other["H1"]}}}
         assert find(make_task(event, needed=(fetched,), own=own)) == {"H1": Path(other["H1"]), "L1": files["L1"]}
+
+
+def test_files_of_a_detector_reach_an_asimov_plugin_as_a_list() -> None:
+    from gwfollow.pipelines.asimov.assets import as_asimov_says
+
+    files = makers.numbered("H1", [Path("/0.gwf"), Path("/1.gwf")]) | makers.numbered("L1", [Path("/2.gwf")])
+    assert as_asimov_says({"data files": files})["data files"] == {"H1": ["/0.gwf", "/1.gwf"], "L1": "/2.gwf"}
 
 
 def test_ten_files_of_a_detector_keep_their_order() -> None:

@@ -13,7 +13,7 @@ Keys of the document (asimov's, and those of asimov-gwdata):
 ``wait``, ``pause``  s to wait for frames that are not there yet (0), and between two looks (30)
 ``copy frames``     true: copies; else symbolic links to files of this machine
 
-The assets ``data files`` (``H1``, ``H1.1``, ...), ``cache files``, ``calibration``, ``psds`` and ``samples`` go to the analyses that
+The assets ``data files`` (``H1``, or ``H1.0``, ``H1.1``, ...), ``cache files``, ``calibration``, ``psds`` and ``samples`` go to the analyses that
 need this one (`gwfollow.pipelines.inputs`).
 """
 
@@ -102,7 +102,7 @@ class GWData(Pipeline):
             if download not in asked["data"]:
                 continue
             wanted = asked["interferometers"] if download != "posterior" else [""]
-            missing = [ifo for ifo in wanted if ifo not in made.get(asset, {})]
+            missing = [ifo for ifo in wanted if ifo not in by_detector(made.get(asset, {}))]
             if missing:
                 raise PipelineError(f"no {asset} of {' and '.join(missing)}" if missing != [""] else f"no {asset}")
             if download == "frames" and self._foreign:

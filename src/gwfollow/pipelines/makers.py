@@ -11,7 +11,7 @@ from gwfollow.pipelines.base import AssetFile, NeededAnalysis, Task
 
 
 def by_detector(files: Mapping[str, AssetFile]) -> dict[str, list[str]]:
-    """Labels by detector: the label of a detector's second file is ``H1.1``, of its third ``H1.2``."""
+    """Labels by detector: that of a detector's only file is ``H1``, those of several are ``H1.0``, ``H1.1``, ..."""
     found: dict[str, list[str]] = {}
     for label in files:
         found.setdefault(label.partition(".")[0], []).append(label)
@@ -20,7 +20,7 @@ def by_detector(files: Mapping[str, AssetFile]) -> dict[str, list[str]]:
 
 def numbered(ifo: str, files: list[Path]) -> dict[str, AssetFile]:
     """The labels that `by_detector` reads."""
-    return {f"{ifo}.{index}" if index else ifo: AssetFile(path) for index, path in enumerate(files)}
+    return {f"{ifo}.{index}" if len(files) > 1 else ifo: AssetFile(path) for index, path in enumerate(files)}
 
 
 def unchanged(task: Task, asset: str, label: str) -> Path:
