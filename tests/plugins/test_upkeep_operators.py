@@ -8,7 +8,7 @@ from tasks import context
 
 from gwfollow.ledger.schema import Outbox
 from gwfollow.life import Site
-from pe_operators.upkeep import SweepOperator
+from pe_operators.upkeep import ProgressOperator, SweepOperator
 
 
 def asked(site: Site) -> list[str]:
@@ -39,3 +39,7 @@ def test_an_event_that_a_run_is_at_work_on_is_left_alone(site: Site, monkeypatch
 def test_without_an_airflow_in_the_settings_nothing_is_asked_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GWFOLLOW_AIRFLOW_URL", raising=False)
     assert SweepOperator(task_id="sweep").execute(context()) == []
+
+
+def test_the_look_at_progress_says_what_it_saw(site: Site) -> None:
+    assert ProgressOperator(task_id="progress").execute(context()) == "0 running, 0 moved on, 0 did not say"
