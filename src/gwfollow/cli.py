@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("gwfollow.commands.status:status", "Show how far every analysis is."),
     "show": ("gwfollow.commands.show:show", "Show all that the ledger knows of an event or an analysis."),
     "needs": ("gwfollow.commands.needs:needs", "Show what an analysis waits for, and why."),
+    "preview": ("gwfollow.commands.preview:preview_command", "Show the configuration that an analysis would be built with."),
     "set": ("gwfollow.commands.set:set_status", "Change the status of analyses."),
     "resurrect": ("gwfollow.commands.set:resurrect", "Let stuck analyses go on where they were."),
     "review": ("gwfollow.commands.review:review", "Approve, reject, deprecate or prefer results; show who did."),
