@@ -106,16 +106,16 @@ def theirs(side: Asimov) -> Cost:
     return done.cost
 
 
-def beside_asimov(work: Path, events: int, rows: list[Row], twice: tuple[Row, Row], mine: float) -> None:
+def beside_asimov(work: Path, events: int, rows: tuple[Row, ...], mine: float) -> None:
     them = Asimov(ensure(), work / "asimov", events, ANALYSES)
     them.apply_events()
     them.apply_analyses()
-    for row in twice:
+    for row in rows:
         row.add("asimov", theirs(them))
     other = peak_megabytes([str(them.asimov), "report", "html"], them.environment, them.project)
     print(table(rows, "gwfollow", "asimov"))
     print(f"peak memory: asimov {other:.0f} MB, gwfollow {mine:.0f} MB; ratio {other / mine:.1f}")
-    print("gwfollow: with needs, results and their summaries, reviews and journal; asimov: its analyses alone, in one page")
+    print("bare: the same for both; with results: gwfollow's has needs, posteriors, reviews, journal, asimov's is as before")
 
 
 def main() -> int:
@@ -130,9 +130,10 @@ def main() -> int:
     us = GWFollow(work / "gwfollow", options.events, ANALYSES)
     us.apply_events()
     us.apply_analyses()
-    enrich(work / "gwfollow" / "home")
     rows: list[Row] = []
-    first = ours(us, f"report of {options.events} x {ANALYSES}", rows, options.events)
+    bare = ours(us, f"report of {options.events} x {ANALYSES}, bare", rows, options.events)
+    enrich(work / "gwfollow" / "home")
+    first = ours(us, "the same with results", rows, options.events)
     again = ours(us, "again, nothing has changed", rows, 0)
     mine = peak_megabytes([str(us.gwfollow), "report", "-o", str(us.folder / "site2")], us.environment, us.folder)
     if options.alone:
@@ -141,7 +142,7 @@ def main() -> int:
         site = sum(p.stat().st_size for p in (us.folder / "site" / "events").iterdir()) / 1e6
         print(f"peak memory {mine:.0f} MB, site {site:.0f} MB")
     else:
-        beside_asimov(work, options.events, rows, (first, again), mine)
+        beside_asimov(work, options.events, (bare, first, again), mine)
     if options.keep:
         print(work)
     else:
