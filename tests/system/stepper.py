@@ -2,8 +2,8 @@
 
 It says ``ready`` and waits for a line.
 
-The points are the moments before and after everything that reaches beyond the process: each commit to the ledger, each call of the
-scheduler that changes something, each hook of the pipeline that writes or reads files, each file that is deleted.  At number POINT it
+The points are the moments before and after each commit to the ledger, and after everything else that reaches beyond the process: each
+call of the scheduler that changes something, each hook of the pipeline that writes or reads files, each file that is deleted.  At number POINT it
 says ``stopped`` with the point's name and waits to be killed; with POINT 0 it does the step and says ``done`` with the names of all.
 """
 
@@ -68,7 +68,8 @@ def main(step: str, analysis: str, number: str) -> None:
         inner = getattr(place, name)
 
         def watched(*arguments: Any, **more: Any) -> Any:
-            point(f"before {name}")
+            if name == "commit":  # before all others stands the commit before them
+                point(f"before {name}")
             found = inner(*arguments, **more)
             point(f"after {name}")
             return found
