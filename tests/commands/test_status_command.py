@@ -53,7 +53,9 @@ def test_without_events_it_says_how_to_add_one(gwfollow: Run, ledger: Ledger) ->
 
 def test_every_line_of_a_pipe_names_its_event_and_columns_are_straight() -> None:
     rows = [
-        StatusRow("GW1", "psd", "psd", "running", NOW - timedelta(hours=3, minutes=12), 1, None, "nodes 1/4", NOW - timedelta(0, 840)),
+        StatusRow(
+            "GW1", "psd", "psd", "running", NOW - timedelta(hours=3, minutes=12), 1, None, "nodes 1/4", NOW - timedelta(0, 840)
+        ),
         StatusRow("GW1", "bilby", "bilby", "stuck", NOW - timedelta(seconds=3), 12, "held:\n no such executable"),
     ]
     assert table(rows, NOW, colours=False) == (

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gwfollow.checksums import sha256_of
 from gwfollow.ledger import open_ledger
 from gwfollow.ledger.apply import apply
 from gwfollow.ledger.blueprints import read_text
@@ -16,7 +17,6 @@ from gwfollow.ledger.schema import Asset
 from gwfollow.ledger.store import Change
 from gwfollow.life import Site
 from gwfollow.life.build import build
-from gwfollow.life.checksums import sha256_of
 from gwfollow.life.site import current_attempt
 from gwfollow.settings import Settings
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from gwfollow.checksums import sha256_of
 from gwfollow.errors import PipelineError, TransientError
 from gwfollow.ledger.store import find_analysis
 from gwfollow.life import NoWork, Site
 from gwfollow.life.again import ask_again
 from gwfollow.life.build import build
-from gwfollow.life.checksums import sha256_of
 
 EVENT = "GW150914"
 

@@ -8,12 +8,12 @@ import pytest
 from memory import MemoryScheduler
 from sqlalchemy import select
 
+from gwfollow.checksums import sha256_of
 from gwfollow.errors import PipelineError
 from gwfollow.ledger.schema import Outbox
 from gwfollow.ledger.store import find_analysis
 from gwfollow.life import NoWork, Site
 from gwfollow.life.build import build
-from gwfollow.life.checksums import sha256_of
 from gwfollow.life.finish import collect, process, publish
 from gwfollow.life.look import look
 from gwfollow.life.submit import submit

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from airflow.triggers.base import TriggerEvent
 from tasks import context
 
-from gwfollow.life.checksums import sha256_of
+from gwfollow.checksums import sha256_of
 from sensors import ResultFileSensor, ResultFileTrigger
 
 PERIOD = 0.02

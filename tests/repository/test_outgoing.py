@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import select
 from test_commits import git, show, subjects
 
+from gwfollow.checksums import sha256_of
 from gwfollow.delivery import destinations
 from gwfollow.ledger.apply import apply
 from gwfollow.ledger.blueprints import read_text
 from gwfollow.ledger.outbox import Report, deliver
 from gwfollow.ledger.schema import Asset, Attempt, Journal, Outbox, now
 from gwfollow.ledger.store import Ledger
-from gwfollow.life.checksums import sha256_of
 from gwfollow.life.site import current_attempt
 from gwfollow.repository import outgoing
 from gwfollow.settings import Settings

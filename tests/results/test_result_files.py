@@ -9,8 +9,8 @@ import h5py
 import numpy
 import pytest
 
+from gwfollow.checksums import sha256_of
 from gwfollow.errors import PermanentError
-from gwfollow.life.checksums import sha256_of
 from gwfollow.results.files import StableFiles, check_readable, read_whole
 from gwfollow.schedulers.base import JobState
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gwfollow.checksums import sha256_of
 from gwfollow.errors import InputError
 from gwfollow.gracedb.upload import LARGEST
 from gwfollow.ledger.schema import Event
 from gwfollow.ledger.store import Change, find_event, is_test
-from gwfollow.life.checksums import sha256_of
 from gwfollow.life.site import NoWork, Site
 
 

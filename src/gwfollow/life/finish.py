@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from gwfollow.checksums import sha256_of
 from gwfollow.errors import PipelineError, TransientError
 from gwfollow.ledger.reviews import withheld
 from gwfollow.ledger.schema import Analysis, Asset, now
@@ -17,7 +18,6 @@ from gwfollow.ledger.states import SATISFIES
 from gwfollow.ledger.steering import sent_on
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life.build import explain, stick
-from gwfollow.life.checksums import sha256_of
 from gwfollow.life.refresh import refresh_after
 from gwfollow.life.retraction import taken
 from gwfollow.life.site import NoWork, Site, assets_of, current_attempt, last_job, pipeline_for, scheduler_name, task_for

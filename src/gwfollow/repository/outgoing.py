@@ -14,11 +14,11 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from gwfollow.checksums import sha256_of
 from gwfollow.errors import InputError
 from gwfollow.ledger.merge import merged_document
 from gwfollow.ledger.schema import Analysis, Asset, Attempt
 from gwfollow.ledger.store import Change
-from gwfollow.life.checksums import sha256_of
 from gwfollow.naming import PROJECT
 from gwfollow.repository.address import address_of
 from gwfollow.settings import Settings

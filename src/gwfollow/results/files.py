@@ -7,8 +7,8 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
+from gwfollow.checksums import sha256_of
 from gwfollow.errors import PermanentError
-from gwfollow.life.checksums import sha256_of
 from gwfollow.schedulers.base import JobState, JobStatus
 
 _Look = tuple[str, int, int]

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gwfollow.checksums import sha256_of
 from gwfollow.errors import InputError
 from gwfollow.ledger.schema import Analysis, Attempt, Event, Result
 from gwfollow.ledger.store import Change
-from gwfollow.life.checksums import sha256_of
 from gwfollow.pipelines.base import AssetFile, Assets
 from gwfollow.results.store import Store
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gwfollow.life.checksums import sha256_of
+from gwfollow.checksums import sha256_of
 
 
 def folder(path: Path, **files: str) -> Path:
