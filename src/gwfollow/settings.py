@@ -147,9 +147,11 @@ class Settings:
         if self.configs:
             return Path(self.configs).expanduser().absolute()
         checkout = Path(__file__).parents[2] / "include" / "configs"
-        for folder in (checkout, Path(sysconfig.get_path("data")) / "share" / "gwfollow" / "configs"):
-            if folder.is_dir():
-                return folder
+        if checkout.is_dir():
+            return checkout
+        installed = Path(sysconfig.get_path("data")) / "share" / "gwfollow" / "configs"
+        if installed.is_dir():
+            return installed
         raise InputError("GWFOLLOW_CONFIGS", "", "a folder with gwfollow's templates")
 
     @property

@@ -144,6 +144,10 @@ class Analysis(Base):
         back_populates="analysis", foreign_keys="Need.analysis_id", order_by="Need.position", cascade="all, delete-orphan"
     )
     attempts: Mapped[list[Attempt]] = relationship(back_populates="analysis", order_by="Attempt.number")
+    #: as it was when the row was read; `gwfollow.life.site.current_attempt` says which it is now
+    present: Mapped[Attempt | None] = relationship(
+        primaryjoin="and_(foreign(Attempt.analysis_id) == Analysis.id, Attempt.number == Analysis.attempt)", viewonly=True
+    )
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (UniqueConstraint("event_id", "name"),)
 

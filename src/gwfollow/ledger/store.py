@@ -14,17 +14,18 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, Select, bindparam, create_engine, event, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm import Session, contains_eager, joinedload
 from sqlalchemy.orm.exc import StaleDataError
 
 from gwfollow.errors import InputError, LedgerBusy, NotFound, StaleVersion
 from gwfollow.ledger.revision import HEAD
-from gwfollow.ledger.schema import Analysis, Event, Journal, Outbox, now
+from gwfollow.ledger.schema import Analysis, Attempt, Event, Journal, Outbox, now
 from gwfollow.ledger.states import check_transition
 from gwfollow.ledger.suggest import nearly
 from gwfollow.naming import is_mock
@@ -220,11 +221,17 @@ def find_event(session: Session, name: str) -> Event:
     return found
 
 
+@cache
+def _analysis_query() -> Select[Any]:
+    """Every step asks for its event, its present attempt and that one's jobs next: in the same question, which is put together once."""
+    wanted = Event.name == bindparam("event"), Analysis.name == bindparam("analysis")
+    loaded = contains_eager(Analysis.event), joinedload(Analysis.present).joinedload(Attempt.jobs)
+    return select(Analysis).join(Analysis.event).where(*wanted).options(*loaded)
+
+
 def find_analysis(session: Session, event: str, name: str) -> Analysis:
     """Raises `NotFound`, which says whether the event or the analysis is missing."""
-    query = select(Analysis).join(Analysis.event).where(Event.name == event, Analysis.name == name)
-    # every step asks for its event next: in the same question
-    found = session.scalar(query.options(contains_eager(Analysis.event)))
+    found: Analysis | None = session.scalars(_analysis_query(), {"event": event, "analysis": name}).unique().one_or_none()
     if found is None:
         names = [analysis.name for analysis in find_event(session, event).analyses]
         raise NotFound(f"event {event} has no analysis {name!r}{nearly(name, names)}")

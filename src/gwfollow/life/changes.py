@@ -97,10 +97,11 @@ def outdate(change: Change, event: Event, before: Mapping[str, str], why: str) -
 
 def outdate_dependants(change: Change, maker: Analysis, attempt: Attempt) -> list[Analysis]:
     """The same for the analyses that need `maker` and took other assets from it than `attempt` has made."""
-    assets = assets_of(change.session, attempt)
-    again = []
     query = select(Analysis).join(Need, Need.analysis_id == Analysis.id).where(Need.needed_id == maker.id, Need.role == NEEDS)
-    for row in dict.fromkeys(change.session.scalars(query)):
+    dependants = list(dict.fromkeys(change.session.scalars(query)))
+    assets = assets_of(change.session, attempt) if dependants else {}
+    again = []
+    for row in dependants:
         label = name_for(row.event.name, maker.event.name, maker.name)
         present = current_attempt(change.session, row)
         inputs = present.inputs if present else {}

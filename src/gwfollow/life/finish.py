@@ -45,13 +45,13 @@ def collect(site: Site, event: str, analysis: str) -> Collected:
     NoWork : nothing has run
     PipelineError : the results are not whole; the analysis is stuck with the reason
     """
-    task, status = _task(site, event, analysis)
-    if status in SATISFIES:
-        with site.ledger.read() as session:
-            attempt = current_attempt(session, find_analysis(session, event, analysis))
+    with site.ledger.read() as session:
+        row, task = _in_hand(site, session, event, analysis)
+        if row.status in SATISFIES:
+            attempt = current_attempt(session, row)
             return Collected(task.attempt, as_xcom(assets_of(session, attempt)) if attempt else {})
-    if status not in {"running", "stuck"}:
-        raise NoWork(f"{event}/{analysis} is {status}")
+    if row.status not in {"running", "stuck"}:
+        raise NoWork(f"{event}/{analysis} is {row.status}")
     try:
         pipeline = pipeline_for(task)
         if not pipeline.detect_completion():
@@ -70,15 +70,14 @@ def collect(site: Site, event: str, analysis: str) -> Collected:
 
 def process(site: Site, event: str, analysis: str) -> Submitted | None:
     """Ensure that the pipeline's own post-processing is with the scheduler; None where it has none or where it is done."""
-    task, status = _task(site, event, analysis, goes_out=True)
-    if status in {"uploaded", "finalised"}:
-        return None
-    if status not in {"finished", "processing"}:
-        raise NoWork(f"{event}/{analysis} is {status}")
-    pipeline = pipeline_for(task)
     with site.ledger.read() as session:
-        row = find_analysis(session, event, analysis)
+        row, task = _going_out(site, session, event, analysis)
         job, again = last_job(current_attempt(session, row), "post"), sent_on(row)
+    if row.status in {"uploaded", "finalised"}:
+        return None
+    if row.status not in {"finished", "processing"}:
+        raise NoWork(f"{event}/{analysis} is {row.status}")
+    pipeline = pipeline_for(task)
     if job is not None and job.state == "ended" and not again:
         return None
     number = 0 if job is None else job.number + (job.state == "ended")
@@ -97,19 +96,21 @@ def publish(site: Site, event: str, analysis: str) -> list[str]:
     NoWork : nothing is finished, it waits for a person's approval, or was rejected
     PipelineError : the pipeline refused; the analysis is stuck with the reason
     """
-    task, status = _task(site, event, analysis, goes_out=True)
-    if status in {"uploaded", "finalised"}:
-        return []
-    if status not in {"finished", "processing"}:
-        raise NoWork(f"{event}/{analysis} is {status}")
     with site.ledger.read() as session:
-        _leave_to_publish(session, find_analysis(session, event, analysis))
+        row, task = _going_out(site, session, event, analysis)
+        if row.status in {"uploaded", "finalised"}:
+            return []
+        if row.status not in {"finished", "processing"}:
+            raise NoWork(f"{event}/{analysis} is {row.status}")
+        _leave_to_publish(session, row)
+        attempt = current_attempt(session, row)
+        assets = assets_of(session, attempt) if attempt else {}
     pipeline = pipeline_for(task)
-    if status == "processing" and not _guarded(site, event, analysis, pipeline, "detect_completion_processing"):
+    if row.status == "processing" and not _guarded(site, event, analysis, pipeline, "detect_completion_processing"):
         raise PipelineError(f"{event}/{analysis}: its post-processing is not complete; is its job still running?")
     _guarded(site, event, analysis, pipeline, "after_processing")
     files: Mapping[str, Path] = _guarded(site, event, analysis, pipeline, "store_results")
-    kept = _kept(site, task, files)
+    kept = _kept(site, task, assets, files)
     checksums = {name: sha256_of(path) for name, path in files.items()}
     return site.ledger.run(lambda change: _announce(change, task, files, checksums, kept), who=site.who)
 
@@ -166,13 +167,10 @@ def _record(site: Site, change: Change, event: str, analysis: str, number: int, 
     refresh_after(change, row)
 
 
-def _kept(site: Site, task: Task, files: Mapping[str, Path]) -> list[Kept]:
+def _kept(site: Site, task: Task, assets: Assets, files: Mapping[str, Path]) -> list[Kept]:
     """The attempt's results in the store.  One that is missing or has changed since makes the analysis stuck; a full disk does not."""
-    with site.ledger.read() as session:
-        attempt = current_attempt(session, find_analysis(session, task.event, task.analysis))
-        wanted = offers(assets_of(session, attempt) if attempt else {}, files)
     try:
-        return keep(Store(site.settings.results_folder), wanted)
+        return keep(Store(site.settings.results_folder), offers(assets, files))
     except TransientError:
         raise
     except Exception as error:
@@ -227,15 +225,20 @@ def _guarded(site: Site, event: str, analysis: str, pipeline: Pipeline, hook: st
         raise PipelineError(f"{event}/{analysis}: {reason}") from error
 
 
-def _task(site: Site, event: str, analysis: str, *, goes_out: bool = False) -> tuple[Task, str]:
-    with site.ledger.read() as session:
-        row = find_analysis(session, event, analysis)
-        if goes_out and taken(row) is not None:
-            raise NoWork(f"{event}/{analysis} is {row.reason}")
-        attempt = current_attempt(session, row)
-        if attempt is None:
-            raise NoWork(f"{event}/{analysis} is {row.status} and has no attempt")
-        return task_for(session, row, attempt, site.settings), row.status
+def _in_hand(site: Site, session: Session, event: str, analysis: str) -> tuple[Analysis, Task]:
+    row = find_analysis(session, event, analysis)
+    attempt = current_attempt(session, row)
+    if attempt is None:
+        raise NoWork(f"{event}/{analysis} is {row.status} and has no attempt")
+    return row, task_for(session, row, attempt, site.settings)
+
+
+def _going_out(site: Site, session: Session, event: str, analysis: str) -> tuple[Analysis, Task]:
+    """The same where something is to leave the house, which nothing of a retracted event does."""
+    row, task = _in_hand(site, session, event, analysis)
+    if taken(row) is not None:
+        raise NoWork(f"{event}/{analysis} is {row.reason}")
+    return row, task
 
 
 def _still_runs(site: Site, event: str, analysis: str) -> bool:

@@ -24,10 +24,12 @@ def refresh_after(change: Change, analysis: Analysis) -> list[str]:
     their attempt was.  Those that waited for nothing else get a run.  Returns ``event/analysis`` of all that have work by it.
     """
     change.session.flush()
+    rows = _onlookers(change.session, analysis)
+    if not rows:
+        return []
     attempt = current_attempt(change.session, analysis)
     again = outdate_dependants(change, analysis, attempt) if attempt is not None and analysis.status in SATISFIES else []
-    rows = [row for row in _onlookers(change.session, analysis) if row not in again]
-    return _give_work(change, again + _look_again(change, rows))
+    return _give_work(change, again + _look_again(change, [row for row in rows if row not in again]))
 
 
 def refresh_events(change: Change, names: Collection[str], *, updated: bool) -> list[str]:

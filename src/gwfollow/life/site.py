@@ -60,6 +60,9 @@ def current_attempt(session: Session, analysis: Analysis) -> Attempt | None:
     """The attempt that the analysis is at, None before the first."""
     if not analysis.attempt:
         return None
+    loaded: Attempt | None = analysis.__dict__.get("present")  # not the attribute itself, which would ask the database
+    if loaded is not None and loaded.number == analysis.attempt:
+        return loaded
     return session.scalar(select(Attempt).where(Attempt.analysis_id == analysis.id, Attempt.number == analysis.attempt))
 
 

@@ -97,7 +97,7 @@ def _refuse_circles(event: Event) -> None:
 
 def affected_projects(session: Session, events: Collection[str]) -> list[Analysis]:
     """The project's analyses that look at any of `events` (one query)."""
-    query = select(Analysis).join(Event).where(Event.kind == PROJECT).order_by(Analysis.id)
+    query = select(Analysis).join(Event).where(Event.name == PROJECT).order_by(Analysis.id)
     wanted = set(events)
     return [row for row in session.scalars(query) if not wanted.isdisjoint(Wish(row).places())]
 
@@ -112,7 +112,7 @@ def relink_projects(
     row : the project's own row, where it is in the session and perhaps not yet in the ledger
     """
     if row is None:
-        row = session.scalar(select(Event).where(Event.kind == PROJECT))
+        row = session.scalar(select(Event).where(Event.name == PROJECT))
         if row is None or not any(not events.keys().isdisjoint(Wish(one).places()) for one in row.analyses):
             return set()
     places = {name for one in row.analyses for name in Wish(one).places()}
