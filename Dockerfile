@@ -5,6 +5,8 @@ ARG HTCONDOR_IMAGE=htcondor/mini:25.14.1-el9
 
 FROM ${AIRFLOW_IMAGE} AS airflow
 USER root
+# events' git repositories
+RUN apt-get update && apt-get install -y --no-install-recommends git openssh-client && rm -rf /var/lib/apt/lists/*
 RUN install -d -o airflow -g 0 -m 775 /opt/gwfollow
 USER airflow
 COPY --chown=airflow:0 pyproject.toml requirements.lock README.md LICENSE /opt/gwfollow/

@@ -30,6 +30,7 @@ from gwfollow.errors import GWFollowError, PermanentError
 from gwfollow.gracedb.client import GraceDBClient
 from gwfollow.ledger import open_ledger
 from gwfollow.ledger.store import Ledger
+from gwfollow.report.site import write_report
 from gwfollow.sandbox.airflow import LocalAirflow
 from gwfollow.sandbox.demo_data import DemoEvent, make_event, register, site_defaults
 from gwfollow.sandbox.demo_report import Watch, alert_stages, chirp_mass, print_summary, summarise
@@ -228,6 +229,7 @@ class Demo:
         summary["addresses"] = {
             "airflow": airflow.url,
             "pesummary": summary.pop("page"),
+            "report": str(write_report(ledger, Settings.read(), self.out / "report").folder / "index.html"),
             "ledger": Settings.read().ledger_url,
             "gracedb": self.gracedb.url,
         }
