@@ -6,7 +6,7 @@ import click
 
 from gwfollow.commands.common import analysis_name, who
 from gwfollow.ledger import open_ledger
-from gwfollow.life.clean import Cleaned, clean
+from gwfollow.life.clean import Cleaned, clean, human
 from gwfollow.life.site import Site
 from gwfollow.settings import Settings
 
@@ -39,12 +39,3 @@ def _tell(one: Cleaned, dry_run: bool) -> None:
             click.echo(f"{'kept':>9}  {file} (a recorded asset)")
     verb = "would free" if dry_run else "freed"
     click.echo(f"attempt {one.attempt}: {verb} {human(one.size)} in {len(one.files)} files of {one.folder}")
-
-
-def human(count: float) -> str:
-    """Bytes as people say them."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    raise AssertionError("unreachable")

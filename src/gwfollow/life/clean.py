@@ -153,3 +153,12 @@ def _delete(site: Site, event: str, analysis: str, what: Cleaned) -> None:
 
 
 __all__ = ["IN_USE", "Cleaned", "clean"]
+
+
+def human(count: float) -> str:
+    """Bytes as people say them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("unreachable")

@@ -6,14 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import BackgroundTasks, Body, HTTPException
 
-from gwfollow.commands.clean import human
 from gwfollow.delivery import deliver_now
 from gwfollow.ledger.reviews import VERBS
 from gwfollow.ledger.schema import Review
 from gwfollow.ledger.states import SATISFIES
 from gwfollow.ledger.steering import RESURRECT, ask, may_ask
 from gwfollow.ledger.store import Change
-from gwfollow.life.clean import IN_USE, clean
+from gwfollow.life.clean import IN_USE, clean, human
 from gwfollow.life.refresh import refresh_after
 from gwfollow.life.review import give_verdict
 from gwfollow.life.site import Site
