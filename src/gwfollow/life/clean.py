@@ -152,9 +152,6 @@ def _delete(site: Site, event: str, analysis: str, what: Cleaned) -> None:
             folder.rmdir()
 
 
-__all__ = ["IN_USE", "Cleaned", "clean"]
-
-
 def human(count: float) -> str:
     """Bytes as people say them."""
     for unit in ("B", "kB", "MB", "GB"):
@@ -162,3 +159,6 @@ def human(count: float) -> str:
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     raise AssertionError("unreachable")
+
+
+__all__ = ["IN_USE", "Cleaned", "clean", "human"]
