@@ -75,7 +75,7 @@ class DatafindServer:
             with urllib.request.urlopen(f"{self.url}/api/v1/gwf/{site}/{description}/{around}/file.json") as answer:
                 return frame.name.encode() in answer.read()
         except urllib.error.HTTPError as error:
-            if error.code != 404:  # it knows nothing of this type yet
+            if error.code not in (400, 404):  # it knows nothing of this site or type yet
                 raise
             return False
 

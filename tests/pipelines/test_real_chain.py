@@ -21,6 +21,7 @@ from gwfollow.life.site import resources_of
 from gwfollow.pipelines import registry
 from gwfollow.pipelines.base import Assets, Dag, NeededAnalysis, Pipeline, Task
 from gwfollow.pipelines.bilby import Bilby
+from gwfollow.results.posterior import read_runs
 from gwfollow.sandbox.strain import Strain, from_gwosc
 from gwfollow.schedulers.base import JobState, JobStatus, Work
 
@@ -125,10 +126,11 @@ def test_gw150914_comes_out_as_published(chain: Chain, pool: Any) -> None:
     bilby = chain.run("bilby")
     assert isinstance(bilby, Bilby)
     (result,) = bilby.results()
-    median, low, high = result.interval("chirp_mass")
+    median, low, high = result.parameters["chirp_mass"]
     assert 30 < median < 32.5
     assert 1 < high - low < 5
-    assert result.log_bayes_factor > 250
+    _, (run,) = read_runs(result.path)
+    assert run.evidence["ln_bayes_factor"] > 250
     assert bilby.check_progress().values["iterations"] > 1000
     pages = chain.run("pesummary")
     assert pages.collect_assets()["pages"][""].path.name == "home.html"
