@@ -90,14 +90,17 @@ def _asimov_class(plugin: asimov_plugins.AsimovPlugin, name: str) -> type[Pipeli
 
 
 def _load(point: EntryPoint) -> type[Pipeline]:
-    what = f"pipeline {point.name} of {_maker(point)} ({point.value})"
     try:
         loaded = point.load()
     except Exception as error:
-        raise PipelineError(f"{what} cannot be loaded: {type(error).__name__}: {error}") from error
+        raise PipelineError(f"{_described(point)} cannot be loaded: {type(error).__name__}: {error}") from error
     if not (isinstance(loaded, type) and issubclass(loaded, Pipeline)):
-        raise PipelineError(f"{what} is not a class that derives from gwfollow.pipelines.base.Pipeline")
+        raise PipelineError(f"{_described(point)} is not a class that derives from gwfollow.pipelines.base.Pipeline")
     return loaded
+
+
+def _described(point: EntryPoint) -> str:
+    return f"pipeline {point.name} of {_maker(point)} ({point.value})"
 
 
 def _maker(point: EntryPoint) -> str:
