@@ -70,8 +70,8 @@ def compare(programs: Path, work: Path, events: int, repeats: int) -> tuple[list
         row(title, lambda _: theirs.monitor(total - wanted, new[0]), lambda _: ours.monitor(total - wanted, new[1]))
 
     finish(f"monitor, 1 of {total} just finished", 1)
-    marginal = ours.marginal
     finish(f"monitor, 10% of {total} just finished", total // 10)
+    marginal = ours.marginal  # of many: the first one pays for imports
     finish(f"monitor, all of {total} finished", total)
     row(f"monitor, {total} done long ago", lambda _: theirs.monitor(0), lambda _: ours.monitor(0), repeats)
     row(
