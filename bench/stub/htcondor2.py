@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +63,20 @@ class Schedd:
     def query(
         self, constraint: Any = None, projection: Any = None, callback: Any = None, limit: int = -1, opts: Any = None
     ) -> list[dict[str, Any]]:
-        """One ad for each job of the queue, whatever the constraint (the callers match by id)."""
-        done = _done()
-        return [_ad(job, name, key, JobStatus.RUNNING) for job, name, key in _jobs() if job not in done]
+        """One ad for each job of the queue, or of those clusters that the constraint names, as HTCondor itself would choose them."""
+        done, wanted = _done(), _clusters(constraint)
+        jobs = [one for one in _jobs() if wanted is None or one[0].partition(".")[0] in wanted]
+        return [_ad(job, name, key, JobStatus.RUNNING) for job, name, key in jobs if job not in done]
 
-    def history(self, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
-        done = _done()
-        return [_ad(job, name, key, JobStatus.COMPLETED) for job, name, key in _jobs() if job in done] if done else []
+    def history(self, constraint: Any = None, **kwargs: Any) -> list[dict[str, Any]]:
+        done, wanted = _done(), _clusters(constraint)
+        jobs = [one for one in _jobs() if wanted is None or one[0].partition(".")[0] in wanted] if done else []
+        return [_ad(job, name, key, JobStatus.COMPLETED) for job, name, key in jobs if job in done]
+
+
+def _clusters(constraint: Any) -> set[str] | None:
+    found = re.search(r"member\(ClusterId, \{([\d, ]+)\}\)", str(constraint))
+    return set(found[1].split(", ")) if found else None
 
 
 def _jobs() -> list[list[str]]:

@@ -93,8 +93,12 @@ class HTCondor(Scheduler):
             found[one] = self._from_event_log(one, (folders or {}).get(one))
         return found
 
-    def _from_queue(self, wanted: Collection[str]) -> dict[str, JobStatus]:
-        ads = self._client.ask("queue", constraint=f"{KEY} =!= undefined || (DAGManJobId =!= undefined && JobStatus == {HELD})")
+    def _from_queue(self, wanted: Mapping[str, int]) -> dict[str, JobStatus]:
+        ours, node = f"{KEY} =!= undefined", f"DAGManJobId =!= undefined && JobStatus == {HELD}"
+        if len(wanted) <= LISTED_IDS:  # a look at one job must not cost what the whole queue does
+            ids = f"{{{', '.join(map(str, sorted(set(wanted.values()))))}}}"
+            ours, node = f"{ours} && member(ClusterId, {ids})", f"{node} && member(DAGManJobId, {ids})"
+        ads = self._client.ask("queue", constraint=f"({ours}) || ({node})")
         held_nodes: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for ad in ads:
             if KEY not in ad:
