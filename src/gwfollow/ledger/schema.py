@@ -164,7 +164,7 @@ class Need(Base):
     analysis_id: Mapped[int] = mapped_column(ForeignKey("analyses.id"), index=True)
     position: Mapped[int]
     condition: Mapped[str] = mapped_column(Text, doc="as the blueprint says it, for people")
-    needed_id: Mapped[int | None] = mapped_column(ForeignKey("analyses.id"))
+    needed_id: Mapped[int | None] = mapped_column(ForeignKey("analyses.id"), index=True)
     role: Mapped[str] = mapped_column(
         String(10),
         default="needs",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import and_, or_, select, true
+from sqlalchemy import or_, select, true
 from sqlalchemy.orm import Session
 
 from gwfollow.ledger.merge import merged_document
@@ -50,8 +50,11 @@ def refresh_events(change: Change, names: Collection[str], *, updated: bool) -> 
 
 def _onlookers(session: Session, analysis: Analysis) -> list[Analysis]:
     """Analyses whose needs may speak of this one."""
-    own = or_(Need.needed_id == analysis.id, and_(Need.dynamic, Analysis.event_id == analysis.event_id))
-    rows = session.scalars(select(Analysis).join(Need, Need.analysis_id == Analysis.id).where(own)).unique().all()
+    # two ways into the table, each with its index: the cost must not grow with the other events
+    edges = select(Need.analysis_id).where(Need.needed_id == analysis.id)
+    same_event = select(Analysis.id).where(Analysis.event_id == analysis.event_id)
+    looks = select(Need.analysis_id).where(Need.dynamic, Need.analysis_id.in_(same_event))
+    rows = session.scalars(select(Analysis).where(or_(Analysis.id.in_(edges), Analysis.id.in_(looks))).order_by(Analysis.id)).all()
     others = affected_projects(session, [analysis.event.name])
     return [row for row in dict.fromkeys([*rows, *others]) if row is not analysis]
 

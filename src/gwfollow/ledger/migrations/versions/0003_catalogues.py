@@ -15,6 +15,7 @@ def upgrade() -> None:
     op.add_column("events", sa.Column("kind", sa.String(length=10), nullable=False, server_default=sa.text("'event'")))
     op.add_column("analyses", sa.Column("review_first", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("needs", sa.Column("role", sa.String(length=10), nullable=False, server_default=sa.text("'needs'")))
+    op.create_index(op.f("ix_needs_needed_id"), "needs", ["needed_id"], unique=False)
     op.create_table(
         "results",
         sa.Column("id", sa.Integer(), nullable=False),
