@@ -54,7 +54,9 @@ def _onlookers(session: Session, analysis: Analysis) -> list[Analysis]:
     edges = select(Need.analysis_id).where(Need.needed_id == analysis.id)
     same_event = select(Analysis.id).where(Analysis.event_id == analysis.event_id)
     looks = select(Need.analysis_id).where(Need.dynamic, Need.analysis_id.in_(same_event))
-    rows = session.scalars(select(Analysis).where(or_(Analysis.id.in_(edges), Analysis.id.in_(looks))).order_by(Analysis.id)).all()
+    rows = session.scalars(
+        select(Analysis).where(or_(Analysis.id.in_(edges), Analysis.id.in_(looks))).order_by(Analysis.id)
+    ).all()
     others = affected_projects(session, [analysis.event.name])
     return [row for row in dict.fromkeys([*rows, *others]) if row is not analysis]
 
