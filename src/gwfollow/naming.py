@@ -19,6 +19,10 @@ EVENT_FILES = 8
 #: name of the ledger's one row that stands for the project: its analyses span events.  No event may be called so.
 PROJECT = "project"
 
+#: pipelines that say how the data were: they wait for frames, and stand in a group of their own in the event's DAG
+OMEGA_SCAN, STATE_CHECKS = "omegascan", "dataquality"
+DATA_QUALITY = frozenset({OMEGA_SCAN, STATE_CHECKS})
+
 _REVISION = "revision of the ledger"
 
 

@@ -2,7 +2,8 @@
 
 `events` 1-n `analyses` 1-n `attempts` 1-n `jobs`; `needs` are edges between analyses of one event, or from a project analysis to
 those of its events; `assets` are files that an attempt made, `results` those that were copied into the results store; `progress` and
-`reviews` belong to analyses; `journal` has a row for every change; `inbox` and `outbox` are the doors to the outside world.
+`reviews` belong to analyses, `checks` of the data to events; `journal` has a row for every change; `inbox` and `outbox` are the doors to
+the outside world.
 
 Rows that several processes write carry ``version``: the mapper raises `StaleDataError` when the row is no longer the one that was
 read (compare-and-set).  All times are aware UTC; GPS times are float seconds.
@@ -289,6 +290,26 @@ class Review(Base):
     person: Mapped[str] = mapped_column(String(200))
     message: Mapped[str] = mapped_column(Text, default="")
     time: Mapped[datetime] = mapped_column(default=now)
+
+
+class Check(Base):
+    """A question about an event's data and its present answer; one row for each question, written over when it is asked again."""
+
+    __tablename__ = "checks"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    event_id: Mapped[int] = mapped_column(ForeignKey("events.id"), index=True)
+    name: Mapped[str] = mapped_column(String(120), doc="H1 HOFT_OK, L1 iDQ, ...: unique within the event")
+    ifo: Mapped[str] = mapped_column(String(10), default="", server_default=text("''"))
+    process: Mapped[str] = mapped_column(String(40), doc="who asks: state vector, iDQ, omega scan, ...")
+    verdict: Mapped[str] = mapped_column(String(10), doc="pass, fail or unknown; unknown is never pass")
+    summary: Mapped[str] = mapped_column(Text, default="", server_default=text("''"), doc="for people")
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
+    analysis_id: Mapped[int | None] = mapped_column(
+        ForeignKey("analyses.id"), index=True, doc="whose job answered; null: another's"
+    )
+    attempt: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    time: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (UniqueConstraint("event_id", "name"),)
 
 
 class Journal(Base):

@@ -3,6 +3,7 @@
 A pipeline is a class, named by the entry-point group ``gwfollow.pipelines``.  gwfollow makes an instance for each step with the
 `Task` in hand, and calls the hooks in this order (the names are asimov's):
 
+    data     awaits                           (pipelines of `gwfollow.naming.DATA_QUALITY` alone)
     build    before_config, before_build, build_dag
     submit   before_submit, submit_dag        (gwfollow itself hands the returned work to the scheduler, exactly once)
     wait     check_progress                   (any time);  detect_completion, and resurrect where it says no
@@ -19,12 +20,15 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gwfollow.schedulers.base import Dag, Job, JobStatus, Resources, Work
+
+if TYPE_CHECKING:
+    from gwfollow.data.lookup import LookUp  # pydantic takes a tenth of a second that most steps need not pay
 
 #: how often a stuck DAG is taken up again from its rescue file unless the pipeline says otherwise
 RESCUES = 5
@@ -101,6 +105,14 @@ class Task:
 
 
 @dataclass(frozen=True)
+class AwaitedData:
+    """Frames of one type that a pipeline reads, and the stretch of GPS time that it wants of them."""
+
+    look_up: LookUp
+    wanted: tuple[float, float]  # s
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far a running analysis is."""
 
@@ -126,6 +138,11 @@ class Pipeline(ABC):
     def __init__(self, task: Task) -> None:
         self.task = task
         self.logger = logging.getLogger(f"gwfollow.pipelines.{type(self).name}")
+
+    # ---- data ----------------------------------------------------------------------------------------------------------
+    def awaits(self) -> Sequence[AwaitedData]:
+        """The frames to wait for before the build, each type until its own deadline; asked before the attempt's folder is there."""
+        return ()
 
     # ---- build ---------------------------------------------------------------------------------------------------------
     def before_config(self, dryrun: bool = False) -> None:
@@ -219,6 +236,7 @@ __all__ = [
     "RESCUES",
     "AssetFile",
     "Assets",
+    "AwaitedData",
     "Dag",
     "Job",
     "JobStatus",
