@@ -7,7 +7,7 @@ A pipeline is a class, named by the entry-point group ``gwfollow.pipelines``.  g
     build    before_config, before_build, build_dag
     submit   before_submit, submit_dag        (gwfollow itself hands the returned work to the scheduler, exactly once)
     wait     check_progress                   (any time);  detect_completion, and resurrect where it says no
-    collect  detect_completion, collect_assets
+    collect  detect_completion, collect_assets, checks
     process  after_completion, detect_completion_processing, after_processing
     publish  store_results
     stop     eject_job;   clean   clean
@@ -23,7 +23,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from gwfollow.schedulers.base import Dag, Job, JobStatus, Resources, Work
 
@@ -112,6 +112,23 @@ class AwaitedData:
     wanted: tuple[float, float]  # s
 
 
+#: `unknown` is never `pass`
+CheckVerdict = Literal["pass", "fail", "unknown"]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The answer to one question about an event's data; a later answer takes the place of an earlier one of the same name."""
+
+    name: str  # unique within the event: "H1 HOFT_OK", "H1 omega scan H1_strain"
+    process: str  # who asks: "state vector", "iDQ", "omega scan"; the policy of labels goes by it
+    verdict: CheckVerdict
+    ifo: str = ""
+    summary: str = ""  # one sentence for people
+    details: Mapping[str, Any] = field(default_factory=dict)  # for programs: what JSON can hold
+    links: Sequence[str] = ()  # addresses
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a running analysis is."""
@@ -185,6 +202,10 @@ class Pipeline(ABC):
     def collect_assets(self) -> Assets:
         """What was made, after completion."""
 
+    def checks(self) -> Sequence[CheckResult]:
+        """What the results say of the event's data: recorded with the assets, in the event's data-quality record."""
+        return ()
+
     def failure_reason(self, status: JobStatus) -> str:
         """One sentence for a person on why the job ended without a result; the default says how it ended."""
         return f"the job ended without a result ({status.describe()})"
@@ -237,6 +258,8 @@ __all__ = [
     "AssetFile",
     "Assets",
     "AwaitedData",
+    "CheckResult",
+    "CheckVerdict",
     "Dag",
     "Job",
     "JobStatus",
