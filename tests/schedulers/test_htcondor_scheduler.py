@@ -221,6 +221,22 @@ def test_a_held_node_is_told_as_the_hold_of_its_dag_and_a_release_reaches_held_n
     assert until(condor, job_id, has_ended).succeeded
 
 
+def test_a_held_node_of_a_dag_inside_the_dag_is_told_and_released_too(condor: HTCondor, tmp_path: Path, key: str) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    chain(inside, first="[ -e second ] || { touch second; sleep 600; }")
+    (tmp_path / "outer.dag").write_text("SUBDAG EXTERNAL within chain.dag DIR inside\n")
+    job_id = condor.submit(Dag(Path("outer.dag"), tmp_path, "outer"), key).job_id
+    condor.start(job_id)
+    until(condor, job_id, lambda status: (inside / "second").exists())
+    condor_command("condor_hold", "-constraint", f'DAGNodeName == "first" && Iwd == "{inside}"')
+    held = until(condor, job_id, lambda status: status.state is JobState.HELD)
+    assert "node first" in held.reason
+    until(condor, job_id, lambda status: was_evicted(inside / "nodes.log"))
+    condor.release(job_id)
+    assert until(condor, job_id, has_ended).succeeded
+
+
 def test_a_dag_file_that_is_not_there_is_refused(condor: HTCondor, tmp_path: Path, key: str) -> None:
     with pytest.raises(SubmitRefused, match=r"absent\.dag does not exist"):
         condor.submit(Dag(Path("absent.dag"), tmp_path, "absent"), key)

@@ -15,10 +15,11 @@ PROJECTION = [
     *("ClusterId", "ProcId", "JobStatus", "Iwd", KEY, STAGED),
     *("HoldReason", "HoldReasonCode", "RemoveReason", "ExitCode", "ExitBySignal", "ExitSignal"),
     *("NumVacates", "RemoteHost", "LastRemoteHost"),
-    *("DAG_NodesDone", "DAG_NodesTotal", "DAGManJobId", "DAGNodeName"),
+    *("DAG_NodesDone", "DAG_NodesTotal", "DAGManJobId", "DAGNodeName", "JobUniverse"),
 ]
 
 IDLE, REMOVED, COMPLETED, HELD = 1, 3, 4, 5  # HTCondor's JobStatus; 2, 6 and 7 are kinds of running
+DAGMAN = 7  # HTCondor's JobUniverse of a DAG's manager
 #: HoldReasonCode of a job that was submitted with ``hold = true``
 SUBMITTED_ON_HOLD = 15
 

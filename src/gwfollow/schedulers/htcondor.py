@@ -15,7 +15,7 @@ from typing import Any
 from gwfollow.errors import InputError
 from gwfollow.schedulers.base import Dag, JobState, JobStatus, Logs, Scheduler, Submission, Work
 from gwfollow.schedulers.checks import check
-from gwfollow.schedulers.condor_ads import HELD, SUBMITTED_ON_HOLD, ended, from_events, in_queue, job_id
+from gwfollow.schedulers.condor_ads import DAGMAN, HELD, SUBMITTED_ON_HOLD, ended, from_events, in_queue, job_id
 from gwfollow.schedulers.condor_client import CondorClient
 from gwfollow.schedulers.condor_description import (
     KEY,
@@ -94,15 +94,17 @@ class HTCondor(Scheduler):
         return found
 
     def _from_queue(self, wanted: Mapping[str, int]) -> dict[str, JobStatus]:
-        ours, node = f"{KEY} =!= undefined", f"DAGManJobId =!= undefined && JobStatus == {HELD}"
+        ours = f"{KEY} =!= undefined"
         if len(wanted) <= LISTED_IDS:  # a look at one job must not cost what the whole queue does
-            ids = f"{{{', '.join(map(str, sorted(set(wanted.values()))))}}}"
-            ours, node = f"{ours} && member(ClusterId, {ids})", f"{node} && member(DAGManJobId, {ids})"
-        ads = self._client.ask("queue", constraint=f"({ours}) || ({node})")
+            ours += f" && member(ClusterId, {{{', '.join(map(str, sorted(set(wanted.values()))))}}})"
+        # a DAG may hold DAGs: whose a held node is shows only by way of all managers between them, which are few
+        inside = f"DAGManJobId =!= undefined && (JobStatus == {HELD} || JobUniverse == {DAGMAN})"
+        ads = self._client.ask("queue", constraint=f"({ours}) || ({inside})")
+        managers = {ad["ClusterId"]: ad["DAGManJobId"] for ad in ads if "DAGManJobId" in ad and ad.get("JobUniverse") == DAGMAN}
         held_nodes: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for ad in ads:
-            if KEY not in ad:
-                held_nodes[f"{ad['DAGManJobId']}.0"].append(ad)
+            if "DAGManJobId" in ad and ad["JobStatus"] == HELD:
+                held_nodes[f"{_top(ad['DAGManJobId'], managers)}.0"].append(ad)
         return {job_id(ad): in_queue(ad, held_nodes[job_id(ad)]) for ad in ads if KEY in ad and job_id(ad) in wanted}
 
     def _from_history(self, wanted: Mapping[str, int]) -> dict[str, JobStatus]:
@@ -124,19 +126,28 @@ class HTCondor(Scheduler):
 
     # ---- changes -------------------------------------------------------------------------------------------------------
     def hold(self, job_id: str, reason: str) -> None:
-        self._act("Hold", _with_nodes(job_id), reason)
+        self._act("Hold", self._with_nodes(job_id), reason)
 
     def release(self, job_id: str) -> None:
-        number = _cluster(job_id)
-        by_a_person = f"(DAGManJobId =?= {number} && HoldReasonCode == 1)"  # a node's own fault is not cured by a release
-        self._act("Release", f"ClusterId == {number} || {by_a_person}", "released by gwfollow")
+        by_a_person = "HoldReasonCode == 1"  # a node's own fault is not cured by a release
+        self._act("Release", self._with_nodes(job_id, by_a_person), "released by gwfollow")
 
     def remove(self, job_id: str, reason: str) -> None:
         # DAGMan removes its nodes and writes the rescue file
         self._act("Remove", f"ClusterId == {_cluster(job_id)}", reason)
 
     def set_priority(self, job_id: str, priority: int) -> None:
-        self._client.ask("priority", constraint=_with_nodes(job_id), priority=priority)
+        self._client.ask("priority", constraint=self._with_nodes(job_id), priority=priority)
+
+    def _with_nodes(self, job_id: str, nodes: str = "true") -> str:
+        """The job and, of a DAG, what it has in the queue down to the DAGs inside it, as far as `nodes` holds of that."""
+        number = _cluster(job_id)
+        family, new = {number}, {number}
+        while new:
+            inside = f"member(DAGManJobId, {{{', '.join(map(str, sorted(new)))}}}) && JobUniverse == {DAGMAN}"
+            new = {ad["ClusterId"] for ad in self._client.ask("queue", constraint=inside)} - family
+            family |= new
+        return f"ClusterId == {number} || (member(DAGManJobId, {{{', '.join(map(str, sorted(family)))}}}) && {nodes})"
 
     def _act(self, action: str, constraint: str, reason: str) -> None:
         self._client.ask("act", action=action, constraint=constraint, reason=" ".join(reason.split()))
@@ -163,9 +174,11 @@ def _cluster(job_id: str) -> int:
     return int(found[1])
 
 
-def _with_nodes(job_id: str) -> str:
-    number = _cluster(job_id)
-    return f"ClusterId == {number} || DAGManJobId =?= {number}"
+def _top(cluster: int, managers: Mapping[int, int]) -> int:
+    """The DAG that is inside no other; `managers` maps each that is inside one to that one."""
+    while cluster in managers:
+        cluster = managers[cluster]
+    return cluster
 
 
 __all__ = ["HTCondor"]
