@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 
 from gwfollow.errors import InputError, PipelineError
 from gwfollow.pipelines import builder, dagfile, inputs, templates
-from gwfollow.pipelines.base import Dag, JobStatus, Pipeline, Progress, Work
+from gwfollow.pipelines.base import Dag, JobStatus, Progress, Work
+from gwfollow.pipelines.checked import CheckedPipeline
 from gwfollow.pipelines.dagfile import DagFile
 from gwfollow.pipelines.files import tails, write_text
 from gwfollow.schedulers.base import JobState
@@ -23,7 +24,7 @@ from gwfollow.schedulers.base import JobState
 RUN = "run"
 
 
-class DagPipeline(Pipeline):
+class DagPipeline(CheckedPipeline):
     """Base class; see the module."""
 
     #: the builder's program, and the line that it prints when it has done its work
@@ -151,14 +152,6 @@ class DagPipeline(Pipeline):
         return tails(found)
 
     # ---- the end -----------------------------------------------------------------------------------------------------------
-    def detect_completion(self) -> bool:
-        try:
-            self.check()
-        except PipelineError as error:
-            self.logger.info("not complete: %s", error)
-            return False
-        return True
-
     def failure_reason(self, status: JobStatus) -> str:
         said = self.why_failed()
         if said:

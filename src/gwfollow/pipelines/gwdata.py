@@ -31,8 +31,9 @@ from gwfollow.data.names import parse
 from gwfollow.data.segments import Segment, told
 from gwfollow.errors import InputError, PipelineError
 from gwfollow.pipelines import gwdata_inputs, templates
-from gwfollow.pipelines.base import AssetFile, Assets, Job, JobStatus, Pipeline, Progress
+from gwfollow.pipelines.base import AssetFile, Assets, Job, JobStatus, Progress
 from gwfollow.pipelines.builder import find_builder
+from gwfollow.pipelines.checked import CheckedPipeline
 from gwfollow.pipelines.files import tail, tails, write_text
 from gwfollow.pipelines.gwdata_worker import REPORT
 from gwfollow.pipelines.makers import by_detector, numbered
@@ -41,7 +42,7 @@ CONFIG = "gwdata.ini"
 JOB = "gwdata"
 
 
-class GWData(Pipeline):
+class GWData(CheckedPipeline):
     """Data for an event."""
 
     name = "gwdata"
@@ -79,14 +80,6 @@ class GWData(Pipeline):
 
     def collect_logs(self) -> Mapping[Path, str]:
         return tails([self.task.folder / f"{JOB}.out", self.task.folder / f"{JOB}.err"])
-
-    def detect_completion(self) -> bool:
-        try:
-            self.check()
-        except PipelineError as error:
-            self.logger.info("not complete: %s", error)
-            return False
-        return True
 
     def check(self) -> None:
         """Everything that was asked for is there for every detector, and opens.  Raises `PipelineError`."""

@@ -33,7 +33,8 @@ from typing import Any
 
 from gwfollow.errors import InputError, PipelineError
 from gwfollow.pipelines import pesummary_refresh as refresh
-from gwfollow.pipelines.base import AssetFile, Assets, Job, JobStatus, Pipeline
+from gwfollow.pipelines.base import AssetFile, Assets, Job, JobStatus
+from gwfollow.pipelines.checked import CheckedPipeline
 from gwfollow.pipelines.files import builder_environment, program, tail, tails, write_text
 from gwfollow.pipelines.pesummary_inputs import Samples, columns, gather
 from gwfollow.pipelines.reasons import last_error
@@ -55,7 +56,7 @@ QUICK_PARAMETERS = (
 )
 
 
-class PESummary(Pipeline):
+class PESummary(CheckedPipeline):
     """Result pages by PESummary."""
 
     name = "pesummary"
@@ -111,14 +112,6 @@ class PESummary(Pipeline):
         environment |= {"PATH": builder_environment(executable)["PATH"]}
         resources = replace(self.task.resources, environment={**environment, **self.task.resources.environment})
         return Job(executable, arguments, self.task.folder, JOB, resources)
-
-    def detect_completion(self) -> bool:
-        try:
-            self.check()
-        except PipelineError as error:
-            self.logger.info("not complete: %s", error)
-            return False
-        return True
 
     def check(self) -> None:
         """Home page there; metafile opened, with samples for every label.  Raises `PipelineError`."""
