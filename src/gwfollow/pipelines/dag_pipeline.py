@@ -49,10 +49,6 @@ class DagPipeline(CheckedPipeline):
     def dag(self) -> Path:
         """The DAG that the builder writes."""
 
-    @abstractmethod
-    def check(self) -> None:
-        """Open the results.  Raises `PipelineError` that says what is missing or not whole."""
-
     def prepare(self) -> None:
         """Files that the builder reads beside the configuration."""
 
