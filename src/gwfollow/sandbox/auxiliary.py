@@ -34,6 +34,57 @@ class Auxiliary:
     slope: float = -1.0
 
 
+#: the demonstration's channels by rate in Hz: names as LIGO has them, samples that no detector has seen
+_DEMO = {
+    256: (
+        "PEM-CS_SEIS_LVEA_VERTEX_Z PEM-EX_SEIS_VEA_FLOOR_X PEM-EY_SEIS_VEA_FLOOR_Y PEM-EX_WIND_ROOF_WEATHER PEM-CS_TILT_LVEA_VERTEX_X "
+        "HPI-HAM1_BLND_L4C_Z HPI-HAM2_BLND_L4C_Z ISI-ITMX_ST1_BLND_X_T240 ISI-ITMY_ST1_BLND_Y_T240 SUS-ETMX_M0_DAMP_L"
+    ),
+    1024: (
+        "PEM-CS_ACC_BEAMTUBE_MCTUBE_Y PEM-CS_ACC_PSL_TABLE1_X PEM-CS_ACC_HAM6_OMC_Z PEM-CS_MIC_LVEA_BS PEM-EX_MIC_VEA_MINUSX "
+        "PEM-CS_MAG_LVEA_VERTEX_Z PEM-EX_MAG_VEA_FLOOR_X PEM-EY_MAG_VEA_FLOOR_Y ASC-CHARD_P_OUT ASC-DHARD_Y_OUT IMC-F_OUT IMC-PWR_IN_OUT"
+    ),
+    2048: "LSC-MICH_OUT LSC-PRCL_OUT LSC-SRCL_OUT LSC-REFL_A_LF_OUT OMC-LSC_I_OUT PSL-ISS_PDA_REL_OUT PSL-FSS_FAST_MON TCS-ITMX_CO2_ISS_OUT",
+}
+#: those that were disturbed with the event: seconds after it, Hz, amplitude
+_DISTURBED = {
+    "PEM-CS_MAG_LVEA_VERTEX_Z": (0.010, 60.0, 9.0),
+    "PEM-CS_ACC_HAM6_OMC_Z": (-0.020, 140.0, 7.0),
+    "LSC-SRCL_OUT": (0.005, 90.0, 6.0),
+}
+DISTURBED = frozenset(_DISTURBED)
+
+
+def demo_channels(ifo: str, gps: float) -> list[Auxiliary]:
+    """Thirty channels, three of them with a glitch at GPS time `gps`."""
+    found = []
+    for rate, names in _DEMO.items():
+        for name in names.split():
+            glitches = (
+                [Glitch(gps + after, frequency, 8.0, high) for after, frequency, high in [_DISTURBED[name]]]
+                if name in _DISTURBED
+                else []
+            )
+            found.append(Auxiliary(f"{ifo}:{name}", rate, glitches))
+    return found
+
+
+def write_state_vector(
+    folder: Path, ifo: str, *, start: int, end: int, channel: str = "", bits: int = 0b111100111, rate: int = 16
+) -> Path:
+    """A frame of type ``H1_SIM_DQ`` with the calibration's state vector: the bits that are set, at every sample."""
+    import numpy
+    from gwpy.timeseries import StateVector
+
+    name = channel or f"{ifo}:GDS-CALIB_STATE_VECTOR"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder.absolute() / f"{ifo[0]}-{ifo}_{SOURCE}_DQ-{start}-{end - start}.gwf"
+    path.unlink(missing_ok=True)
+    samples = numpy.full((end - start) * rate, bits, dtype=numpy.uint32)
+    StateVector(samples, t0=start, sample_rate=rate, channel=name, name=name).write(str(path), format="gwf", backend="lalframe")
+    return path
+
+
 def write_auxiliary(
     folder: Path,
     ifo: str,
@@ -85,4 +136,4 @@ def _series(channel: Auxiliary, start: int, end: int, random: Any) -> Any:
     )
 
 
-__all__ = ["SOURCE", "Auxiliary", "Glitch", "write_auxiliary"]
+__all__ = ["DISTURBED", "SOURCE", "Auxiliary", "Glitch", "demo_channels", "write_auxiliary", "write_state_vector"]
