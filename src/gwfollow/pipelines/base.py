@@ -106,10 +106,15 @@ class Task:
 
 @dataclass(frozen=True)
 class AwaitedData:
-    """Frames of one type that a pipeline reads, and the stretch of GPS time that it wants of them."""
+    """Frames of one type that a pipeline reads, and the stretch of GPS time that it wants of them.
+
+    `need` says what becomes of the analysis where they are missing after their deadline: *all*, it is skipped; *some*, it is skipped
+    where nothing of any type is there, and begins with the types that are there while it waits itself for the others; *none*, it runs.
+    """
 
     look_up: LookUp
     wanted: tuple[float, float]  # s
+    need: Literal["all", "some", "none"] = "some"
 
 
 #: `unknown` is never `pass`
