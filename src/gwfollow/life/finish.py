@@ -5,27 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from gwfollow.checksums import sha256_of
 from gwfollow.errors import PipelineError, TransientError
+from gwfollow.ledger import checks
 from gwfollow.ledger.reviews import withheld
-from gwfollow.ledger.schema import Analysis, Asset, now
+from gwfollow.ledger.schema import Analysis, Asset, Event, now
 from gwfollow.ledger.states import SATISFIES
 from gwfollow.ledger.steering import sent_on
 from gwfollow.ledger.store import Change, find_analysis
+from gwfollow.life import data_quality
 from gwfollow.life.build import explain, stick
 from gwfollow.life.refresh import refresh_after
 from gwfollow.life.retraction import taken
 from gwfollow.life.site import NoWork, Site, assets_of, current_attempt, last_job, pipeline_for, scheduler_name, task_for
 from gwfollow.life.submit import Submitted, hand_over
-from gwfollow.pipelines.base import Assets, Pipeline, Task
+from gwfollow.pipelines.base import Assets, CheckResult, Pipeline, Task
 from gwfollow.repository import outgoing
 from gwfollow.results.keep import Kept, keep, offers, record
 from gwfollow.results.store import Store
+
+if TYPE_CHECKING:
+    from gwfollow.quality.labels import Labels
 
 #: files above this many bytes are named in the GraceDB entry and not attached
 ATTACH_LIMIT = 5_000_000
@@ -56,7 +61,7 @@ def collect(site: Site, event: str, analysis: str) -> Collected:
         pipeline = pipeline_for(task)
         if not pipeline.detect_completion():
             raise PipelineError("its results are not complete; is the job still running?")
-        rows = _rows(pipeline.collect_assets())
+        rows, answers = _rows(pipeline.collect_assets()), checks.valid(pipeline.checks())
     except TransientError:
         raise
     except Exception as error:
@@ -64,7 +69,7 @@ def collect(site: Site, event: str, analysis: str) -> Collected:
         if not _still_runs(site, event, analysis):
             stick(site, event, analysis, reason)
         raise PipelineError(f"{event}/{analysis}: {reason}") from error
-    site.ledger.run(lambda change: _record(site, change, event, analysis, task.attempt, rows), who=site.who)
+    site.ledger.run(lambda change: _record(site, change, event, analysis, task.attempt, rows, answers), who=site.who)
     return Collected(task.attempt, _nested(rows))
 
 
@@ -110,9 +115,11 @@ def publish(site: Site, event: str, analysis: str) -> list[str]:
         raise PipelineError(f"{event}/{analysis}: its post-processing is not complete; is its job still running?")
     _guarded(site, event, analysis, pipeline, "after_processing")
     files: Mapping[str, Path] = _guarded(site, event, analysis, pipeline, "store_results")
+    labels = data_quality.labels_of(site, pipeline)
     kept = _kept(site, task, assets, files)
     checksums = {name: sha256_of(path) for name, path in files.items()}
-    return site.ledger.run(lambda change: _announce(change, task, files, checksums, kept), who=site.who)
+    said = _Said(_guarded(site, event, analysis, pipeline, "announcement"), pipeline.tags, labels)
+    return site.ledger.run(lambda change: _announce(change, task, files, checksums, kept, said), who=site.who)
 
 
 def _leave_to_publish(session: Session, row: Analysis) -> None:
@@ -148,7 +155,9 @@ def _nested(rows: list[_AssetRow]) -> dict[str, dict[str, dict[str, str]]]:
     return nested
 
 
-def _record(site: Site, change: Change, event: str, analysis: str, number: int, rows: list[_AssetRow]) -> None:
+def _record(
+    site: Site, change: Change, event: str, analysis: str, number: int, rows: list[_AssetRow], answers: Sequence[CheckResult]
+) -> None:
     row = change.analysis(event, analysis)
     attempt = current_attempt(change.session, row)
     if attempt is None or attempt.number != number or row.status not in {"running", "stuck", *SATISFIES}:
@@ -162,6 +171,8 @@ def _record(site: Site, change: Change, event: str, analysis: str, number: int, 
     change.set_status(row, "finished", reason=None)
     found = {f"{name}.{label}" if label else name: sha256 for name, label, _, sha256, _ in rows}
     change.journal(f"{len(rows)} assets collected", event=event, analysis=analysis, assets=found)
+    if answers:
+        checks.record(change, row.event, answers, analysis=row, attempt=number)
     change.session.flush()
     outgoing.psds(change, row, attempt, site.settings)
     refresh_after(change, row)
@@ -179,8 +190,17 @@ def _kept(site: Site, task: Task, assets: Assets, files: Mapping[str, Path]) -> 
         raise PipelineError(f"{task.event}/{task.analysis}: {reason}") from error
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What is said of the results: the pipeline's own words (empty: ours), their tags, and the policy of labels, where there are checks."""
+
+    comment: str
+    tags: tuple[str, ...]
+    labels: Labels | None
+
+
 def _announce(
-    change: Change, task: Task, files: Mapping[str, Path], checksums: Mapping[str, str], kept: Sequence[Kept]
+    change: Change, task: Task, files: Mapping[str, Path], checksums: Mapping[str, str], kept: Sequence[Kept], said: _Said
 ) -> list[str]:
     row = change.analysis(task.event, task.analysis)
     if row.status in {"uploaded", "finalised"}:
@@ -188,29 +208,35 @@ def _announce(
     if row.status not in {"finished", "processing"} or row.attempt != task.attempt or taken(row) is not None:
         raise NoWork(f"{task.event}/{task.analysis} is {row.status} at attempt {row.attempt}")
     _leave_to_publish(change.session, row)
-    sent = []
-    if row.event.graceid:
-        base = f"gracedb:{task.event}/{task.analysis}/{task.attempt}"
-        comment = f"gwfollow: analysis {task.analysis} ({task.pipeline}) of {task.event} is complete, attempt {task.attempt}"
-        for name, path in files.items():
-            large = path.stat().st_size > ATTACH_LIMIT
-            text = f"{comment}: {name}" + (f" at {path}, SHA-256 {checksums[name]}" if large else "")
-            payload: dict[str, Any] = {"graceid": row.event.graceid, "comment": text, "tags": ["pe"]}
-            if not large:
-                payload |= {"file": str(path), "sha256": checksums[name], "filename": f"{task.analysis}-{path.name}"}
-            change.send("gracedb", "log", payload, key=f"{base}:{name}", event=row.event)
-            sent.append(name)
-        if not files:
-            change.send(
-                "gracedb", "log", {"graceid": row.event.graceid, "comment": comment, "tags": ["pe"]}, key=base, event=row.event
-            )
-            sent.append("comment")
+    sent = _send(change, row.event, task, files, checksums, said) if row.event.graceid else []
+    if said.labels is not None:
+        data_quality.follow(change, row.event, said.labels)
     attempt = current_attempt(change.session, row)
     if attempt is not None:
         record(change, attempt, kept)
     change.set_status(row, "uploaded", reason=None)
     refresh_after(change, row)
     return sent
+
+
+def _send(
+    change: Change, event: Event, task: Task, files: Mapping[str, Path], checksums: Mapping[str, str], said: _Said
+) -> list[str]:
+    """One log entry for each file, or one without; the key makes it the only one for this attempt."""
+    base = f"gracedb:{task.event}/{task.analysis}/{task.attempt}"
+    about = f"gwfollow: analysis {task.analysis} ({task.pipeline}) of {task.event} is complete, attempt {task.attempt}"
+    entry: dict[str, Any] = {"graceid": event.graceid, "comment": said.comment or about, "tags": list(said.tags)}
+    for name, path in files.items():
+        large = path.stat().st_size > ATTACH_LIMIT
+        text = said.comment or f"{about}: {name}"
+        payload = entry | {"comment": text + (f" at {path}, SHA-256 {checksums[name]}" if large else "")}
+        if not large:
+            called = name if said.comment else f"{task.analysis}-{path.name}"
+            payload |= {"file": str(path), "sha256": checksums[name], "filename": called}
+        change.send("gracedb", "log", payload, key=f"{base}:{name}", event=event)
+    if not files:
+        change.send("gracedb", "log", entry, key=base, event=event)
+    return list(files) or ["comment"]
 
 
 def _guarded(site: Site, event: str, analysis: str, pipeline: Pipeline, hook: str) -> Any:

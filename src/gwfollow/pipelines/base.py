@@ -156,6 +156,8 @@ class Pipeline(ABC):
     required_inputs: ClassVar[tuple[str, ...]] = ()
     #: resurrections allowed for one attempt
     rescues: ClassVar[int] = RESCUES
+    #: of what is said of its results in GraceDB
+    tags: ClassVar[tuple[str, ...]] = ("pe",)
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -238,6 +240,10 @@ class Pipeline(ABC):
     def store_results(self) -> Mapping[str, Path]:
         """Files to publish with the analysis, name -> path."""
         return {}
+
+    def announcement(self) -> str:
+        """What is said in GraceDB with the files of `store_results`, under their names; empty: that the analysis is complete."""
+        return ""
 
     # ---- people --------------------------------------------------------------------------------------------------------
     def eject_job(self) -> None:
