@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pe_operators.base import CLEAR, AnalysisOperator, cleared_by_person, person_site, translated
@@ -28,7 +29,8 @@ class BuildOperator(AnalysisOperator):
         site = self.site(context)
         if cleared_by_person(context):
             site = person_site(site, self.event, self.task_id, CLEAR)
-            translated(lambda: ask_again(site, self.event, self.analysis, why="its build was cleared in the web UI"))
+            why = f"its {self.task_id.rpartition('.')[2]} was cleared in the web UI"
+            translated(lambda: ask_again(site, self.event, self.analysis, why=why))
         differs = self.check_handover(site, context)
         built = translated(lambda: build(site, self.event, self.analysis))
         self.log.info("attempt %d %s in %s", built.attempt, "built" if built.fresh else "was built before", built.folder)
@@ -48,11 +50,10 @@ class BuildOperator(AnalysisOperator):
         from gwfollow.life.handover import compare
 
         pushed = {}
-        for task in self.upstream_list if self.has_dag() else ():
-            if isinstance(task, CollectOperator):
-                value = context["ti"].xcom_pull(task_ids=task.task_id)
-                if isinstance(value, dict):  # none of a group that was skipped: its files are in the ledger from an earlier run
-                    pushed[task.analysis] = value
+        for task in collected_before(self):
+            value = context["ti"].xcom_pull(task_ids=task.task_id)
+            if isinstance(value, dict):  # none of a group that was skipped: its files are in the ledger from an earlier run
+                pushed[task.analysis] = value
         differs = translated(lambda: compare(pushed, self.taken(site))) if pushed else []
         for sentence in differs:
             self.log.warning("%s", sentence)
@@ -63,3 +64,12 @@ class BuildOperator(AnalysisOperator):
         from gwfollow.life.handover import handed_by_ledger
 
         return translated(lambda: handed_by_ledger(site, self.event, self.analysis))
+
+
+def collected_before(operator: AnalysisOperator) -> Iterator[CollectOperator]:
+    """The *collect* tasks that lead to an analysis; what stands before the operator in its own analysis is looked through."""
+    for task in operator.upstream_list if operator.has_dag() else ():
+        if isinstance(task, CollectOperator):
+            yield task
+        elif isinstance(task, AnalysisOperator) and task.analysis == operator.analysis:
+            yield from collected_before(task)

@@ -12,14 +12,26 @@ import logging
 from airflow.sdk import DAG, TaskGroup, get_parsing_context
 
 from gwfollow.ledger.views import AnalysisView, EventView, active_events
-from gwfollow.naming import EVENT_FILES, event_dag_id, event_of_dag, file_dag_id, group_ids
+from gwfollow.naming import (
+    DATA_QUALITY_GROUP,
+    EVENT_FILES,
+    event_dag_id,
+    event_of_dag,
+    file_dag_id,
+    group_ids,
+    is_data_quality,
+)
 from gwfollow.provider.site import open_ledger
-from pe_operators import BuildOperator, CollectOperator, PlanOperator, PublishOperator, SubmitOperator, VerdictOperator
+from pe_operators import BuildOperator, PlanOperator, SubmitOperator, VerdictOperator
 from pe_operators.base import ALERT, FOLLOW, START, by_priority
 from pe_operators.event_page import describe, describe_failure, describe_file, state_of
-from sensors import ProcessSensor, SchedulerJobSensor
+from pe_operators.ways import Way, followed
 
 log = logging.getLogger(__name__)
+#: ids that stand beside the groups of analyses; always kept free, so that the first scan of an event changes no older id
+RESERVED = ("plan", "verdict", DATA_QUALITY_GROUP)
+#: sources of events that somebody waits for: an alert, a person's request
+AT_ONCE = frozenset({"gracedb", "request"})
 #: registered by the file that takes them: by itself Airflow would also take one whose building broke off
 COMMON = {
     "schedule": None,
@@ -70,43 +82,44 @@ def event_dag_or_reason(event: EventView) -> DAG:
 
 
 def event_dag(event: EventView) -> DAG:
-    """plan -> (build -> submit -> wait -> collect -> process [-> review] -> publish for each analysis) -> verdict"""
+    """plan -> (build -> submit -> wait -> collect -> process [-> review] -> publish for each analysis) -> verdict
+
+    Beside them, where the event has any, those that say how the data were (`pe_operators.data_quality`).
+    """
     tags = ["gwfollow", f"source:{event.source}", f"state:{state_of(event)}"]
     with DAG(event_dag_id(event.name), tags=tags, doc_md=describe(event), **COMMON) as dag:
-        priority = ALERT if event.source == "gracedb" else START
+        priority = ALERT if event.source in AT_ONCE else START
         plan = PlanOperator(task_id="plan", event=event.name, priority_weight=priority)
         verdict = VerdictOperator(task_id="verdict")
-        names = group_ids(a.name for a in event.analyses)
-        groups = {a.name: analysis_group(event.name, a, names[a.name], priority) for a in event.analyses}
+        quality = [a for a in event.analyses if is_data_quality(a.pipeline)]
+        others = [a for a in event.analyses if not is_data_quality(a.pipeline)]
+        names = group_ids((a.name for a in others), RESERVED)
+        ways = {a.name: analysis_group(event.name, a, names[a.name], priority) for a in others}
+        plan >> [way.first for way in ways.values()]
+        if quality:
+            from pe_operators.data_quality import (
+                data_quality_group,
+            )  # few events have it, and every task imports what is at the top
+
+            begin, summary, scans = data_quality_group(event.name, quality, priority)
+            ways |= scans
+            plan >> begin
+            summary >> verdict
         for analysis in event.analyses:
-            build, publish, _ = groups[analysis.name]
-            plan >> build
-            publish >> verdict
+            ways[analysis.name].publish >> verdict
             for needed in analysis.needs:
-                _, _, collected = groups[needed]
-                collected >> build
-        if not groups:
+                ways[needed].collect >> ways[analysis.name].first
+        if not ways:
             plan >> verdict
     return dag
 
 
-def analysis_group(
-    event: str, analysis: AnalysisView, group_id: str, priority: int
-) -> tuple[BuildOperator, PublishOperator, CollectOperator]:
+def analysis_group(event: str, analysis: AnalysisView, group_id: str, priority: int) -> Way:
     """The way of one analysis; what needs it waits for its *collect*, not for its announcement."""
     about = {"event": event, "analysis": analysis.name}
     with TaskGroup(group_id, tooltip=f"{analysis.pipeline}: {analysis.name}"):
         build = BuildOperator(task_id="build", trigger_rule="none_failed", priority_weight=priority, **about)
         submit = SubmitOperator(task_id="submit", priority_weight=priority, **about)
-        wait = SchedulerJobSensor(task_id="wait", **about)
-        collect = CollectOperator(task_id="collect", **about)
-        process = ProcessSensor(task_id="process", **about)
-        publish = PublishOperator(task_id="publish", **about)
-        build >> submit >> wait >> collect >> process
-        if analysis.review_first:
-            from pe_operators.review import ReviewOperator  # few analyses ask for it, and every task imports what is at the top
-
-            process >> ReviewOperator(task_id="review", **about) >> publish
-        else:
-            process >> publish
-    return build, publish, collect
+        build >> submit
+        collect, publish = followed(submit, about, review_first=analysis.review_first)
+    return Way(build, collect, publish)

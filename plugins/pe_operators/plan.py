@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -34,12 +35,19 @@ class PlanOperator(EventOperator, SkipMixin):
             translated(lambda analysis=analysis: stop(site, self.event, analysis))  # type: ignore[misc]
         for analysis, reason in found.skipped.items():
             self.log.info("%s: %s", analysis, reason)
-        idle = [t for t in self.dag.tasks if getattr(t, "analysis", None) is not None and t.analysis not in found.work]
+        work = set(found.work)
+        idle = [task for task in self.dag.tasks if (about := analyses_of(task)) and not work & set(about)]
         context["ti"].xcom_push(
             "return_value", {"work": list(found.work), "stopped": list(found.stop), "skipped": dict(found.skipped)}
         )
         self.skip(context["ti"], idle)
         return {"work": list(found.work), "stopped": list(found.stop), "skipped": dict(found.skipped)}
+
+
+def analyses_of(task: Any) -> Sequence[str]:
+    """The analyses that a task works on: one, or those of which it tells; none for the tasks of the run itself."""
+    one = getattr(task, "analysis", None)
+    return (one,) if one is not None else getattr(task, "analyses", ())
 
 
 class VerdictOperator(BaseOperator):

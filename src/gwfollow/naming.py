@@ -22,6 +22,8 @@ PROJECT = "project"
 #: pipelines that say how the data were: they wait for frames, and stand in a group of their own in the event's DAG
 OMEGA_SCAN, STATE_CHECKS = "omegascan", "dataquality"
 DATA_QUALITY = frozenset({OMEGA_SCAN, STATE_CHECKS})
+#: the id of that group
+DATA_QUALITY_GROUP = "data_quality"
 
 _REVISION = "revision of the ledger"
 
@@ -57,14 +59,20 @@ def read_revision(page: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def group_ids(analyses: Iterable[str]) -> dict[str, str]:
-    """The task group id of each analysis of one event.
+def is_data_quality(pipeline: str) -> bool:
+    """Whether analyses with this pipeline say how the data were."""
+    return pipeline.lower() in DATA_QUALITY
+
+
+def group_ids(analyses: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
+    """The task group id of each analysis of one event; none is like one of `reserved`, which stand beside them.
 
     Give the names in the ledger's order (oldest first).  What Airflow would not take becomes an underscore; a later name that would
-    then be like an earlier one ends in eight digits of its own hash.  So a new analysis never changes the id of an older one.
+    then be like an earlier one ends in eight digits of its own hash.  So a new analysis never changes the id of an older one, as long
+    as the same are reserved.
     """
     groups: dict[str, str] = {}
-    taken: set[str] = set()
+    taken: set[str] = set(reserved)
     for name in analyses:
         if name in groups:
             continue

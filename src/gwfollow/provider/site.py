@@ -51,14 +51,14 @@ def scheduler_from(identity: dict[str, Any]) -> Scheduler:
     return get(identity["name"], settings)
 
 
-def deliver(site: Site, *, gracedb_conn_id: str | None) -> str:
-    """Try to deliver what the outbox holds, for some seconds; says what came of it.  What is left stays for upkeep."""
+def deliver(site: Site, *, gracedb_conn_id: str | None, seconds: float = 20.0) -> str:
+    """Try to deliver what the outbox holds, for some `seconds`; says what came of it.  What is left stays for upkeep."""
     from gwfollow.delivery import destinations
     from gwfollow.ledger.outbox import deliver as deliver_outbox
     from gwfollow.provider.hooks.gracedb import GraceDBHook
 
     client = GraceDBHook(gracedb_conn_id).client() if gracedb_conn_id else None
-    return str(deliver_outbox(site.ledger, destinations(site.settings, gracedb=client), who=site.who, deadline=20.0))
+    return str(deliver_outbox(site.ledger, destinations(site.settings, gracedb=client), who=site.who, deadline=seconds))
 
 
 def run_is_active(settings: Settings) -> Callable[[str], bool] | None:
