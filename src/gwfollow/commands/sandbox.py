@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -93,7 +94,8 @@ def _run(environment: Mapping[str, str], told: str) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     try:
-        signal.pause()
+        while True:  # a signal that comes just before a pause would not end it
+            time.sleep(1)
     except KeyboardInterrupt:
         pass
 

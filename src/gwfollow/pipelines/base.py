@@ -109,12 +109,14 @@ class AwaitedData:
     """Frames of one type that a pipeline reads, and the stretch of GPS time that it wants of them.
 
     `need` says what becomes of the analysis where they are missing after their deadline: *all*, it is skipped; *some*, it is skipped
-    where nothing of any type is there, and begins with the types that are there while it waits itself for the others; *none*, it runs.
+    where nothing of use is there of any type, and begins with the types that are there while it waits itself for the others; *none*, it
+    runs.  A type is of use with `core` whole, or with any data where that is not said.
     """
 
     look_up: LookUp
     wanted: tuple[float, float]  # s
     need: Literal["all", "some", "none"] = "some"
+    core: tuple[float, float] | None = None  # s
 
 
 #: `unknown` is never `pass`

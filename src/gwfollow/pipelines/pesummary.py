@@ -36,7 +36,7 @@ from gwfollow.pipelines import pesummary_refresh as refresh
 from gwfollow.pipelines.base import AssetFile, Assets, Job, JobStatus
 from gwfollow.pipelines.checked import CheckedPipeline
 from gwfollow.pipelines.files import builder_environment, program, tail, tails, write_text
-from gwfollow.pipelines.pesummary_inputs import Samples, columns, gather
+from gwfollow.pipelines.pesummary_inputs import Samples, contents, gather
 from gwfollow.pipelines.reasons import last_error
 
 JOB = "pesummary"
@@ -189,16 +189,25 @@ class PESummary(CheckedPipeline):
         return arguments + special(found)
 
     def _data(self, found: list[Samples]) -> list[str]:
-        return ["--no_conversion", "--nsamples", self._whole("samples", 400), *_frequencies(found)]
+        return [
+            "--no_conversion",
+            "--nsamples",
+            self._at_most([contents(one.samples, one.analysis)[1] for one in found]),
+            *_frequencies(found),
+        ]
 
     def _quick(self, found: list[Samples]) -> list[str]:
         names = self._words("parameters", QUICK_PARAMETERS)
-        has = [columns(one.samples, one.analysis) for one in found]
-        shown = [name for name in names if all(name in have for have in has)]
+        has = [contents(one.samples, one.analysis) for one in found]
+        shown = [name for name in names if all(name in have for have, _ in has)]
         if not shown:
             raise InputError("pesummary.parameters", names, "a parameter that every set of samples has")
         plain = ["--no_ligo_skymap", "--disable_interactive", "--disable_expert", "--disable_corner", "--no_conversion"]
-        return [*plain, "--nsamples", self._whole("samples", 400), "--parameters", *shown]
+        return [*plain, "--nsamples", self._at_most([samples for _, samples in has]), "--parameters", *shown]
+
+    def _at_most(self, samples: list[int]) -> str:
+        """PESummary fails where it is asked for more samples than a file has."""
+        return str(min([int(self._whole("samples", 400)), *samples]))
 
     def _full(self, found: list[Samples]) -> list[str]:
         arguments = _frequencies(found)

@@ -58,8 +58,11 @@ def gather(task: Task) -> list[Samples]:
     return found
 
 
-def columns(path: Path, analysis: str) -> set[str]:
-    """The parameters that a file of samples has, under PESummary's names where those are known.  Raises `PipelineError`."""
+def contents(path: Path, analysis: str) -> tuple[set[str], int]:
+    """The parameters that a file of samples has, under PESummary's names where those are known, and the samples of its smallest set.
+
+    Raises `PipelineError`.
+    """
     from gwfollow.results.posterior import Unreadable, read_runs
 
     try:
@@ -67,7 +70,7 @@ def columns(path: Path, analysis: str) -> set[str]:
     except Unreadable as error:
         raise PipelineError(f"samples of {analysis}: {error}") from error
     found = {name for run in runs for name in run.parameters}
-    return found | {_OTHER_NAMES[name] for name in found if name in _OTHER_NAMES}
+    return found | {_OTHER_NAMES[name] for name in found if name in _OTHER_NAMES}, min((run.samples for run in runs), default=0)
 
 
 def _samples(task: Task, other: NeededAnalysis, label: str, taken: set[str]) -> Samples:
