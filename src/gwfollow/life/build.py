@@ -20,6 +20,7 @@ from gwfollow.ledger.needs import unmet
 from gwfollow.ledger.schema import Attempt, now
 from gwfollow.ledger.states import STARTABLE
 from gwfollow.ledger.store import Change, find_analysis
+from gwfollow.life import scan_notes
 from gwfollow.life.changes import DOCUMENT, asset_inputs, document_checksum
 from gwfollow.life.site import NoWork, Site, attempt_folder, current_attempt, pipeline_for, task_for
 from gwfollow.life.stop import leave_attempt
@@ -94,6 +95,7 @@ def stick(site: Site, event: str, analysis: str, reason: str, *, attempt: int | 
             present.state, present.ended = "failed", now()
         if row.status not in {"stop", "stopped", "cancelled", "finalised", "uploaded"}:
             change.set_status(row, "stuck", reason=reason)
+            scan_notes.failed(change, row, reason)
 
     site.ledger.run(action, who=site.who)
 

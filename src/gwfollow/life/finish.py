@@ -18,7 +18,7 @@ from gwfollow.ledger.schema import Analysis, Asset, Event, now
 from gwfollow.ledger.states import SATISFIES
 from gwfollow.ledger.steering import sent_on
 from gwfollow.ledger.store import Change, find_analysis
-from gwfollow.life import data_quality
+from gwfollow.life import data_quality, scan_notes
 from gwfollow.life.build import explain, stick
 from gwfollow.life.refresh import refresh_after
 from gwfollow.life.retraction import taken
@@ -119,7 +119,7 @@ def publish(site: Site, event: str, analysis: str) -> list[str]:
     kept = _kept(site, task, assets, files)
     checksums = {name: sha256_of(path) for name, path in files.items()}
     said = _Said(_guarded(site, event, analysis, pipeline, "announcement"), pipeline.tags, labels)
-    return site.ledger.run(lambda change: _announce(change, task, files, checksums, kept, said), who=site.who)
+    return site.ledger.run(lambda change: _announce(site, change, task, files, checksums, kept, said), who=site.who)
 
 
 def _leave_to_publish(session: Session, row: Analysis) -> None:
@@ -200,7 +200,13 @@ class _Said:
 
 
 def _announce(
-    change: Change, task: Task, files: Mapping[str, Path], checksums: Mapping[str, str], kept: Sequence[Kept], said: _Said
+    site: Site,
+    change: Change,
+    task: Task,
+    files: Mapping[str, Path],
+    checksums: Mapping[str, str],
+    kept: Sequence[Kept],
+    said: _Said,
 ) -> list[str]:
     row = change.analysis(task.event, task.analysis)
     if row.status in {"uploaded", "finalised"}:
@@ -208,7 +214,10 @@ def _announce(
     if row.status not in {"finished", "processing"} or row.attempt != task.attempt or taken(row) is not None:
         raise NoWork(f"{task.event}/{task.analysis} is {row.status} at attempt {row.attempt}")
     _leave_to_publish(change.session, row)
-    sent = _send(change, row.event, task, files, checksums, said) if row.event.graceid else []
+    if scan_notes.is_scan(row):
+        sent = scan_notes.finished(change, row, files, checksums, site.settings)
+    else:
+        sent = _send(change, row.event, task, files, checksums, said) if row.event.graceid else []
     if said.labels is not None:
         data_quality.follow(change, row.event, said.labels)
     attempt = current_attempt(change.session, row)

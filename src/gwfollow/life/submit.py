@@ -20,6 +20,7 @@ from gwfollow.ledger.schema import Analysis, Attempt, Job, now
 from gwfollow.ledger.states import STARTABLE
 from gwfollow.ledger.steering import begun
 from gwfollow.ledger.store import Change, find_analysis
+from gwfollow.life import scan_notes
 from gwfollow.life.build import explain, stick
 from gwfollow.life.retraction import taken
 from gwfollow.life.site import NoWork, Site, current_attempt, job_key, last_job, pipeline_for, scheduler_name, task_for
@@ -132,6 +133,7 @@ def _record(change: Change, event: str, analysis: str, key: str, submission: Sub
         if job.purpose == "main":
             attempt.state = "submitted"
             change.set_status(row, "running")
+            scan_notes.started(change, row, job)
         else:
             change.set_status(row, "processing")
         begun(row)
