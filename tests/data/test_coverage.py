@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from igwn_segments import segment, segmentlist
 
 from gwfollow.data.coverage import cover
 from gwfollow.data.names import FrameFile, local_path, parse
@@ -22,14 +24,35 @@ def frame(start: int, duration: int, description: str = "H1_HOFT", folder: str =
     return found
 
 
+def seconds(segments: Iterable[tuple[float, float]]) -> set[int]:
+    """Every whole second that is covered: on a grid of whole seconds that is all there is to know."""
+    return {second for start, end in segments for second in range(int(start), int(end))}
+
+
 @given(pieces, pieces)
-def test_segments_are_those_of_the_fields_own_library(have: list[tuple[float, float]], wanted: list[tuple[float, float]]) -> None:
-    theirs = segmentlist(segment(*one) for one in have if one[0] < one[1]).coalesce()
-    assert coalesced(have) == [tuple(one) for one in theirs]
-    assert livetime(have) == abs(theirs)
+def test_segments_are_what_counting_every_second_says(have: list[tuple[float, float]], wanted: list[tuple[float, float]]) -> None:
+    joined = coalesced(have)
+    assert seconds(joined) == seconds(have)
+    assert all(one[1] < other[0] for one, other in itertools.pairwise(joined))  # sorted, and what touches is one
+    assert all(type(one) is tuple and one[0] < one[1] for one in joined)
+    assert livetime(have) == len(seconds(have))
     for one in wanted:
-        if one[0] < one[1]:
-            assert missing(one, have) == [tuple(gap) for gap in segmentlist([segment(*one)]) - theirs]
+        gaps = missing(one, have)
+        assert coalesced(gaps) == gaps
+        assert seconds(gaps) == seconds([one]) - seconds(have)
+        assert [overlaps(one, other) for other in have] == [bool(seconds([one]) & seconds([other])) for other in have]
+
+
+def test_what_ends_before_it_begins_holds_no_time() -> None:
+    assert coalesced([(8, 4), (1, 1), (0, 1)]) == [(0, 1)]
+    assert missing((8, 4), []) == []
+    assert not overlaps((8, 4), (0, 10))
+    assert livetime([(8, 4)]) == 0
+
+
+def test_many_gaps_are_told_by_the_first_ones() -> None:
+    assert told([(0, 1), (2, 3), (4, 5)], 2) == "[0, 1) and [2, 3) and 1 more"
+    assert told([(0, 1), (2, 3)], 2) == "[0, 1) and [2, 3)"
 
 
 def test_touching_is_not_overlapping() -> None:

@@ -15,12 +15,18 @@ from gwfollow.data.segments import Segment, missing, overlaps
 
 @dataclass(frozen=True)
 class Coverage:
-    """`files` in order of time cover `wanted` but for `gaps`; `spare` were found too and are not needed."""
+    """`files` in order of time cover `wanted` but for `gaps`; `spare` were found too and are not needed.
+
+    A gap is what nobody who answered has.  Where some did not answer (`silent`) or said no (`refused`), their words are here: while
+    somebody is silent a gap is only not known to be filled.
+    """
 
     wanted: Segment
     files: tuple[FrameFile, ...]
     gaps: tuple[Segment, ...]
     spare: tuple[FrameFile, ...] = ()
+    silent: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -52,14 +58,17 @@ def _fewest(files: list[FrameFile], wanted: Segment) -> list[FrameFile]:
     chosen: list[FrameFile] = []
     at, end = wanted
     rest = sorted(files, key=lambda file: (file.segment[0], -file.segment[1], file.name))
-    while at < end and rest:
-        begun = [file for file in rest if file.segment[0] <= at]
-        if begun:
-            best = max(begun, key=lambda file: file.segment[1])
-            rest = [file for file in rest if file.segment[1] > best.segment[1]]
-            if best.segment[1] > at:
-                chosen.append(best)
-                at = best.segment[1]
-        else:
-            at = rest[0].segment[0]  # a gap
+    best: FrameFile | None = None
+    number = 0
+    while at < end and number < len(rest):
+        while number < len(rest) and rest[number].segment[0] <= at:
+            if best is None or rest[number].segment[1] > best.segment[1]:
+                best = rest[number]
+            number += 1
+        if best is not None and best.segment[1] > at:
+            chosen.append(best)
+            at = best.segment[1]
+        elif number < len(rest):
+            at = rest[number].segment[0]  # a gap
+        best = None
     return chosen

@@ -42,7 +42,15 @@ def in_folder(folder: Path, ifo: str, wanted: Segment, frame_type: str | None = 
     return found
 
 
-def from_datafind(host: str | None, ifo: str, frame_type: str, wanted: Segment, urltype: str | None = "file") -> list[FrameFile]:
+def from_datafind(
+    host: str | None,
+    ifo: str,
+    frame_type: str,
+    wanted: Segment,
+    urltype: str | None = "file",
+    *,
+    timeout: tuple[float, float] = TIMEOUT,
+) -> list[FrameFile]:
     """What a gwdatafind server knows; `host` None takes GWDATAFIND_SERVER.
 
     Raises
@@ -65,7 +73,7 @@ def from_datafind(host: str | None, ifo: str, frame_type: str, wanted: Segment, 
             host=host,
             urltype=urltype,
             on_gaps="ignore",
-            timeout=TIMEOUT,
+            timeout=timeout,
         )
     except requests.RequestException as error:
         if _knows_nothing(error.response):

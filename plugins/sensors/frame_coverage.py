@@ -1,0 +1,111 @@
+"""Wait for frames without a worker: all types that an analysis reads at once, each until its own deadline, on one shared watch."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from pe_operators.base import CLEAR, AnalysisOperator, cleared_by_person, person_site, translated
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from gwfollow.data.arrival import Awaited
+    from gwfollow.life import Site
+
+ARGUMENTS = ("wanted", "poll_seconds", "settle")
+
+
+def _outcome(awaited: Awaited) -> dict[str, Any]:
+    return {"report": awaited.report(), "lack": awaited.lack()}
+
+
+class FrameCoverageTrigger(BaseTrigger):
+    """Fires when every type is settled, or some seconds after a first one is complete (`gwfollow.data.arrival`).
+
+    All these triggers of a triggerer share one watch: who waits for the same type and stretch costs one look.
+
+    :param wanted: `gwfollow.data.arrival.Wanted`, as dictionaries
+    :param poll_seconds: seconds between two looks at a folder; servers are asked less often
+    :param settle: seconds that it waits at least (Airflow's LocalExecutor can fail a task that comes back at once)
+    """
+
+    def __init__(self, *, wanted: list[dict[str, Any]], poll_seconds: float, settle: float) -> None:
+        super().__init__()
+        self.wanted, self.poll_seconds, self.settle = wanted, poll_seconds, settle
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return "sensors.frame_coverage.FrameCoverageTrigger", {name: getattr(self, name) for name in ARGUMENTS}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        from gwfollow.data.arrival import Wanted
+        from gwfollow.data.watch import shared_watch
+
+        begun = time.monotonic()
+        awaited = await shared_watch(self.poll_seconds).wait([Wanted.from_dict(each) for each in self.wanted])
+        await asyncio.sleep(max(0.0, self.settle - (time.monotonic() - begun)))
+        yield TriggerEvent(_outcome(awaited))
+
+
+class FrameCoverageSensor(AnalysisOperator):
+    """Waits for the frames that the analysis' pipeline awaits (`Pipeline.awaits`).
+
+    What ends the wait: every type is complete or past its own deadline, or five seconds have gone since a first one was complete and the
+    pipeline waits itself for the others.  Where nothing can be done with what came, the analysis is cancelled with the reason and the
+    task is skipped; clearing the task makes such an analysis ready again and waits once more.
+
+    :param poll_seconds: seconds between two looks at a folder, for everybody who waits; servers are asked every five at most
+    :returns: ``{"complete", "frames": [{"ifo", "frame_type", "stretch", "complete", "settled", "missing", "text"}]}``
+    """
+
+    ui_color = "#fdeaea"
+
+    def __init__(self, *, poll_seconds: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.poll_seconds = poll_seconds
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from gwfollow.life.awaited import await_again, look
+
+        site = self.site(context)
+        if cleared_by_person(context):
+            why = "its wait for data was cleared in the web UI"
+            person = person_site(site, self.event, self.task_id, CLEAR)
+            translated(lambda: await_again(person, self.event, self.analysis, why=why))
+        awaited = translated(lambda: look(site, self.event, self.analysis))
+        if awaited.over:
+            return self._conclude(site, **_outcome(awaited))
+        for sentence in awaited.sentences():
+            self.log.info("%s", sentence)
+        self.defer(
+            trigger=FrameCoverageTrigger(
+                wanted=[each.wanted.as_dict() for each in awaited.types],
+                poll_seconds=self.poll_seconds,
+                settle=site.settings.settle_period,
+            ),
+            method_name="resume",
+            timeout=None,
+        )
+        raise AssertionError("defer does not return")
+
+    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Called when the trigger fired."""
+        return self._conclude(self.site(context), **event)
+
+    def _conclude(self, site: Site, report: dict[str, Any], lack: str) -> dict[str, Any]:
+        from gwfollow.life.awaited import skip
+
+        for frames in report["frames"]:
+            self.log.info("%s", frames["text"])
+        if lack:
+            translated(lambda: skip(site, self.event, self.analysis, lack))
+            raise AirflowSkipException(f"{self.event}/{self.analysis}: {lack}")
+        return report
+
+
+__all__ = ["FrameCoverageSensor", "FrameCoverageTrigger"]
