@@ -44,7 +44,7 @@ def files(tmp_path: Path) -> list[str]:
 
 
 def test_check_reads_the_policy_and_renders_every_template(run: Callable[..., str]) -> None:
-    assert "8 rules, 3 templates, all right" in run("check")
+    assert "8 rules, 4 templates, all right" in run("check")
 
 
 def test_check_finds_a_template_that_cannot_be_rendered(
@@ -72,7 +72,8 @@ def test_explain_for_programs_says_the_same(run: Callable[..., str], files: list
     (told,) = json.loads(run("explain", "--json", *files))
     assert (told["event"], told["follow"], told["state"]["far"]) == (NAME, True, 1e-10)
     assert [rule["rule"] for rule in told["rules"] if rule["matched"]] == ["significant-cbc", "significant-bbh"]
-    assert list(told["analyses"]) == ["get-data", "psd", "bilby-bbh", "pesummary-bbh"]
+    scans = [f"scan-{ifo}_{channels}" for ifo in ("H1", "L1") for channels in ("strain", "reduced")]
+    assert list(told["analyses"]) == ["state-checks", *scans, "get-data", "psd", "bilby-bbh", "pesummary-bbh"]
 
 
 def test_explain_of_a_retracted_event_says_that_all_is_stopped(run: Callable[..., str], files: list[str], tmp_path: Path) -> None:
