@@ -36,15 +36,19 @@ class Block(Strict):
     frame_type: str = Field(description="which of the look-ups has them")
     duration: Annotated[float, Field(gt=0)] = Field(description="data transformed, s, centred on the event's time")
     fftlength: Annotated[float, Field(gt=0)] = Field(description="of the whitening's PSD, s")
-    resample: float | None = Field(None, gt=0, description="Hz; None or above a channel's own rate: its own rate")
-    frequency_range: tuple[float, float | None] = Field((4.0, None), description="Hz; no upper end: the highest possible")
+    resample: float | None = Field(default=None, gt=0, description="Hz; None or above a channel's own rate: its own rate")
+    frequency_range: tuple[float, float | None] = Field(default=(4.0, None), description="Hz; no upper end: the highest possible")
     q_range: Span = (3.3166, 150.0)
     max_mismatch: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    search: Annotated[float, Field(gt=0)] = Field(0.5, description="length of the window around the time that is searched, s")
-    snr_threshold: float = Field(5.5, description="a peak below it is not significant")
+    search: Annotated[float, Field(gt=0)] = Field(
+        default=0.5, description="length of the window around the time that is searched, s"
+    )
+    snr_threshold: float = Field(default=5.5, description="a peak below it is not significant")
     always_plot: bool = False
     plot_time_durations: tuple[float, ...] = (1.0, 4.0, 16.0)
-    state_flag: str | None = Field(None, description="data-quality flag without which the channels of the block mean nothing")
+    state_flag: str | None = Field(
+        default=None, description="data-quality flag without which the channels of the block mean nothing"
+    )
 
 
 class Primary(Strict):
@@ -52,11 +56,11 @@ class Primary(Strict):
 
     channel: str
     frame_type: str
-    f_low: float | None = Field(None, description="Hz; high-pass before the correlation")
+    f_low: float | None = Field(default=None, description="Hz; high-pass before the correlation")
     resample: float | None = None
     duration: float = 64.0
     fftlength: float = 8.0
-    matched_filter_length: float = Field(2.0, description="length of the template around the time, s")
+    matched_filter_length: float = Field(default=2.0, description="length of the template around the time, s")
 
 
 class ScanConfig(Strict):
@@ -71,16 +75,18 @@ class ScanConfig(Strict):
     blocks: tuple[Block, ...]
     primary: Primary | None = None
     look_ups: tuple[LookUp, ...] = Field(description="one for each frame type")
-    incomplete: Literal["scan", "skip"] = Field("scan", description="a frame type of which data are missing after its deadline")
+    incomplete: Literal["scan", "skip"] = Field(
+        default="scan", description="a frame type of which data are missing after its deadline"
+    )
     far_threshold: float = Field(
         3.171e-8, description="Hz; false-alarm rate of a tile in white noise above which nothing is significant"
     )
     correlate: bool = True
     ignore_state_flags: bool = False
     colormap: str = "viridis"
-    workers: int = Field(0, ge=0, description="processes that read and draw; 0: as many as the job has cores")
-    memory_mb: int = Field(1500, gt=0, description="what the engine plans with, all processes together")
-    time_limit: float = Field(3600.0, gt=0, description="s; what has not been scanned then is said to be missing")
+    workers: int = Field(default=0, ge=0, description="processes that read and draw; 0: as many as the job has cores")
+    memory_mb: int = Field(default=1500, gt=0, description="what the engine plans with, all processes together")
+    time_limit: float = Field(default=3600.0, gt=0, description="s; what has not been scanned then is said to be missing")
 
 
 #: why a channel has no peak; `scanned` has one
@@ -102,14 +108,14 @@ class ChannelResult(Strict):
     block: str
     frame_type: str
     state: ChannelState
-    message: str = Field("", description="why it is not scanned, or what is odd about it, for people")
-    sample_rate: float | None = Field(None, description="Hz, as it was transformed")
+    message: str = Field(default="", description="why it is not scanned, or what is odd about it, for people")
+    sample_rate: float | None = Field(default=None, description="Hz, as it was transformed")
     peak: Peak | None = None
     significant: bool = False
-    correlation: float | None = Field(None, description="largest matched-filter SNR against the primary channel")
-    standard_deviation: float | None = Field(None, description="of that SNR's series")
-    delay_ms: float | None = Field(None, description="of the largest correlation after the time of the scan, ms")
-    plot: str = Field("", description="the figure, relative to the scan's folder; empty where none was drawn")
+    correlation: float | None = Field(default=None, description="largest matched-filter SNR against the primary channel")
+    standard_deviation: float | None = Field(default=None, description="of that SNR's series")
+    delay_ms: float | None = Field(default=None, description="of the largest correlation after the time of the scan, ms")
+    plot: str = Field(default="", description="the figure, relative to the scan's folder; empty where none was drawn")
 
 
 class MissingData(Strict):
@@ -142,4 +148,4 @@ class ScanResult(Strict):
     missing: tuple[MissingData, ...] = ()
     primary: ChannelResult | None = None
     channels: tuple[ChannelResult, ...] = ()
-    waiting: int = Field(0, description="channels without an end yet")
+    waiting: int = Field(default=0, description="channels without an end yet")
