@@ -1,8 +1,8 @@
 """An omega scan of many channels: gwdetchar-omega 2.4 and gwfollow's engine on the same frames, channels and settings.
 
-Three sizes: 12 channels that are all significant, 100 with 10% significant, and 861 with 10%, of which gwdetchar scans 300: its figures are
-multiplied by 861/300.  All channels have 4096 Hz, the scan transforms 64 s.  Both correlate with the same primary channel.  Each looks itself for what is significant; the bench stops
-where the two find other channels, or the peaks' energies differ by more than 5%.
+Three sizes: 12 channels that are all significant, 100 with 10% significant, and 861 with 10%, of which gwdetchar scans 300: its figures
+are multiplied by 861/300.  All channels have 4096 Hz, the scan transforms 64 s.  Both correlate with the same primary channel and say
+themselves what is significant; the bench stops where the two find other channels, or energies that differ by more than 5%.
 
 *memory* is the sum over all processes of a scan at one time (proportional set size), where `largest` is that of its largest one.
 """
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from measure import BenchError, Cost, Done, expect, run
-from scan_frames import GPS, HALF, IFO, channel, disturbed, frame_type
+from scan_frames import GPS, IFO, channel, disturbed, frame_type
 
 RATE = 4096
 PROGRAMS = Path(sys.executable).parent
@@ -63,10 +63,17 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     given = parser.parse_args()
     figures: dict[str, dict[str, dict[str, float]]] = {}
-    print(
-        f"{'':<34}{'gwdetchar CPU':>15}{'wall':>10}{'memory':>10}{'gwfollow CPU':>15}{'wall':>9}{'memory':>10}{'largest':>10}{'CPU ratio':>11}{'wall ratio':>12}",
-        flush=True,
+    heads = (
+        ("gwdetchar CPU", 15),
+        ("wall", 10),
+        ("memory", 10),
+        ("gwfollow CPU", 15),
+        ("wall", 9),
+        ("memory", 10),
+        ("largest", 10),
     )
+    ratios = (("CPU ratio", 11), ("wall ratio", 12))
+    print(f"{'':<34}" + "".join(f"{text:>{width}}" for text, width in (*heads, *ratios)), flush=True)
     try:
         for number in given.sizes:
             size = SIZES[number]
