@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "set": ("gwfollow.commands.set:set_status", "Change the status of analyses."),
     "resurrect": ("gwfollow.commands.set:resurrect", "Let stuck analyses go on where they were."),
     "review": ("gwfollow.commands.review:review", "Approve, reject, deprecate or prefer results; show who did."),
+    "checks": ("gwfollow.commands.checks:checks", "Show, or answer, what is asked of the quality of an event's data."),
     "clean": ("gwfollow.commands.clean:clean_command", "Delete what can be made again from the folders of an analysis."),
     "journal": ("gwfollow.commands.journal:journal", "Show who changed what, when and why."),
     "export": ("gwfollow.commands.export:export", "Write the ledger as blueprints that apply reads, or as asimov has it."),

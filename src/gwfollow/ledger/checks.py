@@ -7,8 +7,7 @@ same question takes the place of the earlier one; the journal keeps what has cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -17,13 +16,12 @@ from sqlalchemy.orm import Session
 from gwfollow.errors import InputError
 from gwfollow.ledger.schema import Analysis, Check, Event, now
 from gwfollow.ledger.store import Change
-from gwfollow.quality.verdicts import DQR, VERDICTS, worst
+from gwfollow.quality.document import document, entry
+from gwfollow.quality.verdicts import VERDICTS, worst
 
 if TYPE_CHECKING:
     from gwfollow.pipelines.base import CheckResult
 
-#: raised when a reader of the document would have to change
-VERSION = 1
 #: lengths of the ledger's columns
 _LONGEST = {"name": 120, "process": 40, "ifo": 10}
 
@@ -85,45 +83,6 @@ def as_document(session: Session, event: Event) -> dict[str, Any]:
     return document(event.name, event.gps, tuple(event.document.get("interferometers") or ()), entries)
 
 
-def document(event: str, gps: float | None, interferometers: Sequence[str], entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """`state` is the worst of what was asked of the detectors that took part."""
-    counting = [each["state"] for each in entries if not each["ifo"] or not interferometers or each["ifo"] in interferometers]
-    state = worst(counting)
-    return {
-        "version": VERSION,
-        "event": event,
-        "gps": gps,
-        "interferometers": list(interferometers),
-        "state": state,
-        "dqr_state": DQR[state],
-        "checks": list(entries),
-    }
-
-
-def entry(
-    process: str,
-    ifo: str,
-    name: str,
-    state: str,
-    summary: str,
-    links: Iterable[str],
-    details: Mapping[str, Any],
-    updated: datetime,
-) -> dict[str, Any]:
-    """One check of the document."""
-    return {
-        "process_name": process,
-        "ifo": ifo,
-        "name": name,
-        "state": state,
-        "dqr_state": DQR[state],
-        "summary": summary,
-        "links": list(links),
-        "details": dict(details),
-        "updated": updated.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
-
-
 def _entry_of(row: Check) -> dict[str, Any]:
     details = {key: value for key, value in row.details.items() if key != "links"}
     return entry(row.process, row.ifo, row.name, row.verdict, row.summary, row.details.get("links", ()), details, row.time)
@@ -160,4 +119,4 @@ def _withdraw(change: Change, rows: Iterable[Check], answered: set[str], analysi
     return {row.name: f"{row.verdict} -> not asked any more" for row in gone}
 
 
-__all__ = ["VERSION", "as_document", "document", "entry", "of", "record", "took_part", "valid"]
+__all__ = ["as_document", "of", "record", "took_part", "valid"]

@@ -14,7 +14,8 @@ from gwfollow.ledger import checks
 from gwfollow.ledger.schema import Event, Outbox
 from gwfollow.ledger.store import Change, is_test
 from gwfollow.life.site import Site
-from gwfollow.pipelines.base import Pipeline
+from gwfollow.pipelines.base import CheckResult, Pipeline
+from gwfollow.settings import Settings
 
 if TYPE_CHECKING:
     from gwfollow.quality.labels import Labels  # pydantic is for those alone who have checks
@@ -24,11 +25,28 @@ _ADD, _REMOVE = "label", "unlabel"
 
 def labels_of(site: Site, pipeline: Pipeline) -> Labels | None:
     """The policy, for a pipeline that answers checks; None for all others.  Raises `InputError` for a policy that is wrong."""
-    if type(pipeline).checks is Pipeline.checks:
-        return None
+    return None if type(pipeline).checks is Pipeline.checks else policy(site.settings)
+
+
+def policy(settings: Settings) -> Labels | None:
+    """The site's policy; None where it has none.  Raises `InputError`."""
     from gwfollow.quality.labels import load_labels
 
-    return load_labels(site.settings.configs_folder)
+    return load_labels(settings.configs_folder)
+
+
+def answer(change: Change, event: Event, result: CheckResult, labels: Labels | None) -> list[str]:
+    """What a person or another program says: recorded, told in GraceDB, and the labels follow; empty where that was known."""
+    changed = checks.record(change, event, [result])
+    if not changed:
+        return []
+    if event.graceid:
+        said = f"{result.name}: {result.verdict}" + (f" ({result.summary})" if result.summary else "")
+        comment = " ".join([f"gwfollow: data quality of {event.name}, recorded by {change.who}: {said}", *result.links])
+        prefix = f"gracedb:{event.name}:data quality recorded:"
+        payload = {"graceid": event.graceid, "comment": comment, "tags": ["data_quality"]}
+        change.send("gracedb", "log", payload, key=f"{prefix}{len(_said(change, event, prefix))}", event=event)
+    return changed + (follow(change, event, labels) if labels is not None else [])
 
 
 def follow(change: Change, event: Event, labels: Labels) -> list[str]:
@@ -40,24 +58,23 @@ def follow(change: Change, event: Event, labels: Labels) -> list[str]:
     verdicts = [(row.process, row.verdict) for row in checks.of(change.session, event) if checks.took_part(event, row.ifo)]
     asked = []
     for label, there, ours_alone in wanted(labels, verdicts):
-        last, number = _last_said(change, event, label)
+        prefix = f"gracedb:{event.name}:data quality:{label}:"
+        said = _said(change, event, prefix)
+        last = said[-1] if said else None
         kind = _ADD if there else _REMOVE
         if last == kind or (ours_alone and last != _ADD):
             continue
-        payload = {"graceid": event.graceid, "label": label}
-        change.send("gracedb", kind, payload, key=f"gracedb:{event.name}:data quality:{label}:{number}", event=event)
+        change.send("gracedb", kind, {"graceid": event.graceid, "label": label}, key=f"{prefix}{len(said)}", event=event)
         asked.append(f"{'+' if there else '-'}{label}")
     if asked:
         change.journal(f"labels by the checks of the data: {' '.join(asked)}", event=event.name)
     return asked
 
 
-def _last_said(change: Change, event: Event, label: str) -> tuple[str | None, int]:
-    """What we last asked of the label, and how often we have; the next has the next number, which one writer alone can have."""
-    prefix = f"gracedb:{event.name}:data quality:{label}:"
+def _said(change: Change, event: Event, prefix: str) -> list[str]:
+    """The kinds of our messages whose keys begin so, oldest first; the next one's key ends in how many there are, so one writer alone has it."""
     ours = (Outbox.event_id == event.id, Outbox.destination == "gracedb", func.substr(Outbox.key, 1, len(prefix)) == prefix)
-    kinds = change.session.scalars(select(Outbox.kind).where(*ours).order_by(Outbox.id)).all()
-    return (kinds[-1] if kinds else None), len(kinds)
+    return list(change.session.scalars(select(Outbox.kind).where(*ours).order_by(Outbox.id)))
 
 
-__all__ = ["follow", "labels_of"]
+__all__ = ["answer", "follow", "labels_of", "policy"]

@@ -94,7 +94,9 @@ class StateChecks(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> StateChecks:
-        asked: dict[str, str] = {}
+        asked = {f"{ifo} {IDQ}": fap.channel for fap in self.idq for ifo in fap.detectors}
+        if len(asked) < sum(len(fap.detectors) for fap in self.idq):
+            raise ValueError("idq: one channel for each detector")
         sources: list[Vector | FAP] = [*self.vectors, *self.idq]
         for source in sources:
             for ifo in source.detectors:

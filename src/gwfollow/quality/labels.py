@@ -49,11 +49,11 @@ class Labels(BaseModel):
         return self
 
 
-def load_labels(configs: Path) -> Labels:
-    """The policy of the site.  Raises `InputError`."""
-    from gwfollow.quality.bits import load
+def load_labels(configs: Path) -> Labels | None:
+    """The policy of the site; None where its configs have no file of state checks.  Raises `InputError`."""
+    from gwfollow.quality.bits import FILE, load
 
-    return load(configs).labels
+    return load(configs).labels if (configs / FILE).is_file() else None
 
 
 def wanted(labels: Labels, verdicts: Sequence[tuple[str, str]]) -> Iterator[tuple[str, bool, bool]]:

@@ -6,7 +6,7 @@ Shapes: the samples of a piece are one-dimensional.  Times are GPS s, rates Hz.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,7 +46,8 @@ class Reading:
         """For people; empty where there is nothing to say."""
         parts = []
         if self.bad and self.first_bad is not None:
-            parts.append(f"off in {self.bad} of {self.samples} samples, from GPS {self.first_bad:.4f}")
+            since = f"{self.first_bad:.4f}".rstrip("0").rstrip(".")
+            parts.append(f"off in {self.bad} of {self.samples} samples, from GPS {since}")
         if self.unknown:
             parts.append(f"not known for {told(self.unknown)}")
         return "; ".join(parts)
@@ -107,15 +108,12 @@ def _integers(samples: NDArray[Any]) -> NDArray[numpy.bool_]:
 
 def _off(samples: NDArray[Any], number: int) -> NDArray[numpy.bool_]:
     valid = _integers(samples)
+    if not valid.any():
+        return ~valid
     states = numpy.zeros(len(samples), dtype=numpy.int64)
     states[valid] = samples[valid].astype(numpy.int64)  # a negative integer keeps its bits: two's complement
     found: NDArray[numpy.bool_] = (states >> number) & 1 == 0
     return found
-
-
-def span(pieces: Sequence[Piece]) -> Segment | None:
-    """From the first to the last sample."""
-    return (min(piece.segment[0] for piece in pieces), max(piece.segment[1] for piece in pieces)) if pieces else None
 
 
 __all__ = ["Piece", "Reading", "judge", "weigh"]
