@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from gwfollow.errors import InputError, PipelineError
 from gwfollow.ledger.merge import deep_merge
@@ -52,9 +52,10 @@ class OmegaScan(CheckedPipeline):
     # ---- data and build ------------------------------------------------------------------------------------------------
     def awaits(self) -> Sequence[AwaitedData]:
         chosen, gps = self._set(), self._gps()
-        skip = chosen.options.get("incomplete") == "skip"
+        need: Literal["all", "some"] = "all" if chosen.options.get("incomplete") == "skip" else "some"
         return [
-            AwaitedData(look_up, chosen.window(gps, look_up.frame_type), "all" if skip else "some") for look_up in chosen.look_ups
+            AwaitedData(look_up, chosen.window(gps, look_up.frame_type), need, _searched(chosen, gps, look_up.frame_type))
+            for look_up in chosen.look_ups
         ]
 
     def before_config(self, dryrun: bool = False) -> None:
@@ -212,6 +213,12 @@ class OmegaScan(CheckedPipeline):
             raise PipelineError(f"there is no {RESULT}") from None
         except (OSError, ValidationError) as error:
             raise PipelineError(f"{path} is not whole: {error}") from error
+
+
+def _searched(chosen: ChannelSet, gps: float, frame_type: str) -> tuple[float, float] | None:
+    """GPS s: the least that a block of this frame type searches, without which none of its channels can be scanned."""
+    windows = [block.search for block in chosen.blocks if block.frame_type == frame_type]
+    return (gps - min(windows) / 2, gps + min(windows) / 2) if windows else None
 
 
 def is_strain(channel: ChannelResult) -> bool:
