@@ -108,3 +108,11 @@ def test_the_urltype_and_the_rate_reach_who_is_asked(monkeypatch: pytest.MonkeyP
     assert said == {"datafind": ("https://a", "osdf"), "gwosc": (16384, "gwf")}
     assert found.files == (elsewhere,)
     assert found.refused == ("401",)
+
+
+def test_the_same_data_may_have_another_name_in_shared_memory(tmp_path: Path) -> None:
+    frame(tmp_path / "shm", "H1_llhoft", 1126259456, 4)
+    frame(tmp_path / "archive", KIND, 1126259460, 4)
+    ways = (Folder(path=str(tmp_path / "shm"), frame_type="H1_llhoft"), at(tmp_path / "archive"))
+    assert find(look_up(*ways), WANTED).complete
+    assert not find(look_up(at(tmp_path / "shm"), at(tmp_path / "archive")), WANTED).complete

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TypeVar
@@ -107,6 +107,14 @@ def test_data_that_never_come_are_told_with_their_gaps_when_their_time_is_up(tmp
     assert found.types[0].missing == ((1126259459.0, 1126259460.0), (1126259461.0, 1126259464.0))
     assert found.types[0].looked >= one.deadline
     assert found.lack() == "", "something is there"
+
+
+def test_the_same_data_may_have_another_name_in_shared_memory(tmp_path: Path) -> None:
+    frame(tmp_path, "H1_llhoft", 1126259456, 8)
+    way = Folder(path=str(tmp_path), frame_type="H1_llhoft")
+    late = wanted(tmp_path, timeout=-LONG)
+    found = ended(lambda: Watch(PERIOD).wait([replace(late, look_up=late.look_up.model_copy(update={"ways": (way,)})), late]))
+    assert [each.complete for each in found.types] == [True, False]
 
 
 def test_however_late_we_are_there_is_one_look(tmp_path: Path, looks: Looks) -> None:
