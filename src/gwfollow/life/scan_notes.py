@@ -165,7 +165,7 @@ def _answer(change: Change, row: Analysis, summary: str, *, anew: bool = True) -
     if earlier is None and not anew:
         return
     ifo = earlier.ifo if earlier is not None else scan_words.detector(row)
-    name = earlier.name if earlier is not None else told.check_name(ifo, scan_words.channel_set(row))
+    name = earlier.name if earlier is not None else told.check_name(ifo, scan_words.asked(row), row.name)
     answer = CheckResult(name, told.PROCESS, "unknown", ifo=ifo, summary=summary)
     checks.record(change, row.event, [answer], analysis=row, attempt=row.attempt)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -55,19 +55,19 @@ def label(row: Analysis) -> str:
 
 def channel_set(row: Analysis) -> str:
     """Its name; that of the analysis where channels are named one by one."""
-    name = _asked(row).get("channel set")
-    return PurePath(name).stem if isinstance(name, str) and name else row.name
+    return told.called(asked(row), row.name)
 
 
 def detector(row: Analysis) -> str:
     """As far as the ledger tells without the channel set's file; else empty."""
-    found = re.match(r"[A-Z][0-9]", str(_asked(row).get("ifo") or channel_set(row)))
+    found = re.match(r"[A-Z][0-9]", str(asked(row).get("ifo") or channel_set(row)))
     return found[0] if found else ""
 
 
-def _asked(row: Analysis) -> Mapping[str, Any]:
-    asked = row.document.get("scan")
-    return asked if isinstance(asked, Mapping) else {}
+def asked(row: Analysis) -> Mapping[str, Any]:
+    """The scan of its document."""
+    found = row.document.get("scan")
+    return found if isinstance(found, Mapping) else {}
 
 
 def why_skipped(reason: str) -> str:
@@ -127,4 +127,4 @@ def _result(session: Session, scan: Analysis) -> told.Told | None:
         return None
 
 
-__all__ = ["SKIPPED", "channel_set", "detector", "ended", "how", "is_scan", "label", "summed_up", "why_skipped"]
+__all__ = ["SKIPPED", "asked", "channel_set", "detector", "ended", "how", "is_scan", "label", "summed_up", "why_skipped"]

@@ -112,7 +112,7 @@ class OmegaScan(CheckedPipeline):
         found = told.read(self.task.folder / told.RESULT)
         looked = "every channel was scanned" if found.whole else f"not every channel was scanned: {found.lacking or found.found}"
         summary = f"{looked}; {found.found}; this says nothing of whether the data are good"
-        name = told.check_name(found.ifo, found.channel_set)
+        name = told.check_name(found.ifo, self.task.own.get("scan") or {}, self.task.analysis)
         verdict: CheckVerdict = "pass" if found.whole else "unknown"
         return [CheckResult(name, told.PROCESS, verdict, ifo=found.ifo, summary=summary, details={"scan": asdict(found)})]
 

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 #: channels that a sentence names
@@ -86,9 +86,16 @@ def tell(result: Mapping[str, Any]) -> Told:
     )
 
 
-def check_name(ifo: str, channel_set: str) -> str:
-    """``H1 omega scan H1_strain``."""
-    return f"{ifo} {PROCESS} {channel_set}".strip()[:120]
+def called(asked: Mapping[str, Any], analysis: str) -> str:
+    """What an analysis' scan is called: its channel set; the analysis itself where channels are named one by one."""
+    name = asked.get("channel set")
+    return PurePath(name).stem if isinstance(name, str) and name else analysis
+
+
+def check_name(ifo: str, asked: Mapping[str, Any], analysis: str) -> str:
+    """``H1 omega scan H1_strain``; with the engine where the analysis asks for another than ours, so that both may be asked."""
+    engine = asked.get("engine") or "gwfollow"
+    return f"{ifo} {PROCESS} {called(asked, analysis)}{f' by {engine}' if engine != 'gwfollow' else ''}".strip()[:120]
 
 
 def _counted(missing: Mapping[str, str], unscanned: Mapping[str, int]) -> str:
@@ -102,4 +109,4 @@ def _loud(channel: Mapping[str, Any]) -> str:
     return f"{channel['channel']} (SNR {peak['snr']:.1f} at {peak['frequency']:.0f} Hz)" if peak else str(channel["channel"])
 
 
-__all__ = ["ASSET", "LOUDEST", "PROCESS", "RESULT", "Told", "check_name", "read", "tell"]
+__all__ = ["ASSET", "LOUDEST", "PROCESS", "RESULT", "Told", "called", "check_name", "read", "tell"]
