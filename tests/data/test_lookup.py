@@ -116,3 +116,17 @@ def test_the_same_data_may_have_another_name_in_shared_memory(tmp_path: Path) ->
     ways = (Folder(path=str(tmp_path / "shm"), frame_type="H1_llhoft"), at(tmp_path / "archive"))
     assert find(look_up(*ways), WANTED).complete
     assert not find(look_up(at(tmp_path / "shm"), at(tmp_path / "archive")), WANTED).complete
+
+
+def test_the_look_up_that_the_documentation_shows_is_one(checkout: Path) -> None:
+    import yaml
+
+    from gwfollow.scans import frame_types
+
+    shown = (checkout / "docs" / "data.md").read_text().split("```yaml")[1].split("```")[0]
+    found = frame_types.read(yaml.safe_load(shown)["frame types"], "H1", "docs/data.md")["H1_llhoft"]
+    assert found.ways == (
+        Folder(path="/dev/shm/kafka/H1"),
+        Datafind(host="datafind.ligo.org", frame_type="H1_HOFT_C00"),
+        GWOSC(),
+    )
