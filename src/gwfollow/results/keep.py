@@ -19,6 +19,8 @@ from gwfollow.results.store import Store
 
 #: raw data, which is large and can be fetched again from where it came
 NOT_KEPT = frozenset({"frames", "data files", "cache files", "caches", "cache"})
+#: JSON that no posterior can be: no process is started to find that out
+NO_POSTERIOR = frozenset({"scan", "config", "data quality"})
 #: the asset that is a page: what it links to lies beside it
 PAGES = "pages"
 _LONGEST_NAME = 255
@@ -97,7 +99,8 @@ def _keep(store: Store, offer: Offer, alone: Collection[Path]) -> Kept:
         raise InputError(
             f"{offer.path} has changed since it was collected", f"SHA-256 {found}", f"{offer.sha256} as the ledger says"
         )
-    summary = {} if folder else summarise_apart(store.path(stored.sha256), filename, insist=offer.name == "samples")
+    plain = folder or offer.name in NO_POSTERIOR
+    summary = {} if plain else summarise_apart(store.path(stored.sha256), filename, insist=offer.name == "samples")
     return Kept(offer.name, offer.label, filename, stored.sha256, stored.size, summary)
 
 
