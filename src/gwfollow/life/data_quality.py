@@ -67,7 +67,7 @@ def follow(change: Change, event: Event, labels: Labels) -> list[str]:
         change.send("gracedb", kind, {"graceid": event.graceid, "label": label}, key=f"{prefix}{len(said)}", event=event)
         asked.append(f"{'+' if there else '-'}{label}")
     if asked:
-        change.journal(f"labels by the checks of the data: {' '.join(asked)}", event=event.name)
+        change.journal(f"labels asked for: {' '.join(asked)}", event=event.name)
     return asked
 
 

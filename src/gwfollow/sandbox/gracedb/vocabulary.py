@@ -15,10 +15,10 @@ SEARCHES = (
     "HEN",
 )  # fmt: skip
 LABELS = (
-    "ADVNO", "ADVOK", "ADVREQ", "DQR_REQUEST", "DQV", "EARLY_WARNING", "EMBRIGHT_READY", "EM_COINC", "EM_READY", "EM_SENT", "EM_Selected",
-    "EM_Throttled", "EM_SelectedConfident", "EM_Superseded", "EXT_SKYMAP_READY", "GCN_PRELIM_SENT", "GWSKYNET_READY", "H1NO", "H1OK",
-    "H1OPS", "HIGH_PROFILE", "INJ", "K1NO", "K1OK", "K1OPS", "L1NO", "L1OK", "L1OPS", "LOW_SIGNIF_LOCKED", "LOW_SIGNIF_PRELIM_SENT",
-    "NOT_GRB", "PASTRO_READY", "PE_READY", "RAVEN_ALERT", "SIGNIF_LOCKED", "SKYMAP_READY", "V1NO", "V1OK", "V1OPS",
+    "ADVNO", "ADVOK", "ADVREQ", "DQOK", "DQR_REQUEST", "DQV", "EARLY_WARNING", "EMBRIGHT_READY", "EM_COINC", "EM_READY", "EM_SENT",
+    "EM_Selected", "EM_Throttled", "EM_SelectedConfident", "EM_Superseded", "EXT_SKYMAP_READY", "GCN_PRELIM_SENT", "GWSKYNET_READY",
+    "H1NO", "H1OK", "H1OPS", "HIGH_PROFILE", "INJ", "K1NO", "K1OK", "K1OPS", "L1NO", "L1OK", "L1OPS", "LOW_SIGNIF_LOCKED",
+    "LOW_SIGNIF_PRELIM_SENT", "NOT_GRB", "PASTRO_READY", "PE_READY", "RAVEN_ALERT", "SIGNIF_LOCKED", "SKYMAP_READY", "V1NO", "V1OK", "V1OPS",
 )  # fmt: skip
 #: set by GraceDB itself, when a person signs off
 PROTECTED_LABELS = frozenset({"ADVOK", "ADVNO", "H1OK", "H1NO", "L1OK", "L1NO", "V1OK", "V1NO", "K1OK", "K1NO"})
