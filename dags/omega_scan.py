@@ -10,6 +10,9 @@ The same request again finds what is there; a scan that failed, was stopped or w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from airflow.sdk import DAG, Param
 
 from gwfollow.scans.asked import ENGINES, set_names
@@ -19,69 +22,63 @@ from pe_operators.base import START, by_priority
 from pe_operators.scan_request import RequestScanOperator
 from sensors.analysis_end import AnalysisEndSensor
 
-WHEN, WHAT, HOW = "When", "What", "How"
+#: Airflow opens the fields that are in no section; those are enough for most scans
+FREE, HOW = "Channels of your own", "How it runs"
 
 
-def choice(title: str, names: list[str], description: str, section: str) -> Param:
-    return Param(None, type=["null", "string"], enum=[None, *names], title=title, description_md=description, section=section)
+def field(title: str, description: str, kind: str = "string", **more: Any) -> Param:
+    """A field that may be left empty."""
+    return Param(None, type=["null", kind], title=title, description_md=description, **more)
 
 
-def text(title: str, description: str, section: str, **more: object) -> Param:
-    return Param(None, type=["null", "string"], title=title, description_md=description, section=section, **more)
+def choice(title: str, description: str, names: Sequence[str], nothing: str, **more: Any) -> Param:
+    """One of some names; `nothing` stands there for none of them."""
+    return field(title, description, enum=[*names, None], values_display={None: nothing}, **more)
 
 
 FORM = {
-    "gps": Param(
-        None,
-        type=["null", "number"],
-        minimum=0,
-        exclusiveMaximum=1e10,
-        title="GPS time (s)",
-        description_md="The centre of the scan, such as `1126259462.4`.",
-        section=WHEN,
-    ),
-    "utc": text("UTC time", "Instead of the GPS time.", WHEN, format="date-time"),
-    "event": text(
+    "gps": field("GPS time (s)", "The centre of the scan, such as `1126259462.4`.", "number", minimum=0, exclusiveMaximum=1e10),
+    "utc": field("UTC time", "Instead of the GPS time.", format="date-time"),
+    "event": field(
         "Event",
-        "Name in the ledger: the scan belongs to this event and takes its time, and what it finds is told where the event lives. "
+        "Name in the ledger: the scan belongs to this event and takes its time, and GraceDB is told what it finds. "
         "Empty: the scan has an event of its own.",
-        WHEN,
         maxLength=99,
     ),
     "channel_set": choice(
         "Channel set",
+        "Channels of a detector, with their frames and settings.",
         set_names(Settings.read().configs_folder),
-        "Channels with their frames and settings. Or leave it empty and list channels below.",
-        WHAT,
+        "none: channels of your own, below",
     ),
-    "channels": Param(
-        None,
-        type=["null", "array"],
-        items={"type": "string"},
-        title="Channels",
-        description_md="Instead of a channel set: channels of one detector, one on a line, such as `H1:GDS-CALIB_STRAIN`. "
+    "title": field("Title", "For people: why you ask.", maxLength=200),
+    "channels": field(
+        "Channels",
+        "Instead of a channel set: channels of one detector, one on a line, such as `H1:GDS-CALIB_STRAIN`. "
         "With one: those of it, such as `H1:PEM-*`.",
-        section=WHAT,
+        "array",
+        items={"type": "string"},
+        section=FREE,
     ),
-    "frame_type": text("Frame type", "Of the frames that have these channels, such as `H1_R`. Not with a channel set.", WHAT),
-    "frames": text(
+    "frame_type": field(
+        "Frame type", "Of the frames that have these channels, such as `H1_R`. Not with a channel set.", section=FREE
+    ),
+    "frames": field(
         "Frames",
         "Where these frames are: a folder, `datafind` (the site's server), `datafind:HOST`, or `gwosc`. Not with a channel set.",
-        WHAT,
-        examples=["datafind", "gwosc"],
+        section=FREE,
     ),
-    "ifo": choice("Detector", ["H1", "L1", "V1", "K1", "G1"], "A check only: the channels say it.", WHAT),
     "engine": choice(
         "Engine",
-        list(ENGINES),
-        "`gwfollow` is fast; `gwdetchar` runs the installed gwdetchar-omega. Empty: what the channel set says.",
-        HOW,
+        "`gwfollow` is fast; `gwdetchar` runs the installed gwdetchar-omega.",
+        ENGINES,
+        "what the channel set says",
+        section=HOW,
     ),
-    "scheduler": choice("Scheduler", list(NAMES), "Where it runs. Empty: the site's.", HOW),
-    "title": text("Title", "For people: why you ask.", HOW, maxLength=200),
+    "scheduler": choice("Scheduler", "Where it runs.", NAMES, "the site's", section=HOW),
     "again": Param(
         False,
-        type="boolean",
+        type=["null", "boolean"],
         title="Scan again",
         description_md="Also where there is such a scan already: a fresh attempt.",
         section=HOW,
@@ -106,7 +103,7 @@ with DAG(
         again="{{ params.again }}",
         **{
             name: f"{{{{ params.{name} or '' }}}}"
-            for name in ("event", "channel_set", "frame_type", "frames", "ifo", "engine", "scheduler", "title")
+            for name in ("event", "channel_set", "frame_type", "frames", "engine", "scheduler", "title")
         },
     )
     follow = AnalysisEndSensor(

@@ -26,6 +26,7 @@ NEEDED = (
     "gwfollow.provider.hooks.ledger",
     "gwfollow.provider.site",
     "pe_operators.alerts",
+    "pe_operators.data_quality",
     "pe_operators.event_dags",
     "pe_operators.upkeep",
     "sensors",
