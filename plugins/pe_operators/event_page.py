@@ -76,6 +76,7 @@ STATES = {
 
 STEERING = """\
 **Trigger** looks at the whole event again. **Clear** *wait* of a stuck analysis for one more resurrection of its job, *process* or
-*publish* where it was stuck after that, *build* and what follows for a fresh attempt (the old folder is kept). **Mark** *wait* **failed**
+*publish* where it was stuck after that, *build* (of a scan: *scan*) and what follows for a fresh attempt (the old folder is kept), *data* and
+what follows of a scan that was skipped to wait for its data again. **Mark** *wait* **failed**
 to take its job from the scheduler. Answer *review* where it waits for approval. All of it stands in `gwfollow journal`; the event's
 tab, `gwfollow set`, `resurrect` and `review` do the same."""

@@ -48,13 +48,16 @@ class ProgressOperator(_SiteOperator):
 
 
 class SweepOperator(_SiteOperator):
-    """Asks for a run of every event that has work and no run at it."""
+    """Asks for a run of every event that has work and no run at it; archives events of scans on request that ended days ago."""
 
     def execute(self, context: Context) -> list[str]:
+        from gwfollow.life.request import retire
         from gwfollow.life.sweep import sweep
         from gwfollow.provider.site import run_is_active
 
         site = open_site("airflow: upkeep", ledger_conn_id=self.ledger_conn_id, htcondor_conn_id=self.htcondor_conn_id)
+        if retired := retire(site):
+            self.log.info("archived: %s", ", ".join(retired))
         active = run_is_active(site.settings)
         if active is None:
             self.log.warning("GWFOLLOW_AIRFLOW_URL is not set: runs are started by hand only")

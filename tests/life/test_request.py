@@ -12,7 +12,7 @@ from gwfollow.errors import InputError, NotFound, TransientError
 from gwfollow.ledger.schema import Outbox
 from gwfollow.ledger.store import find_analysis, find_event
 from gwfollow.life import Site
-from gwfollow.life.request import ends, scan, standing
+from gwfollow.life.request import ends, retire, scan, standing
 from gwfollow.schedulers.base import JobState
 
 GPS = 1126259462.4
@@ -151,3 +151,20 @@ def test_who_follows_is_told_of_every_end_and_of_nothing_else(site: Site) -> Non
         assert standing(site, OWN, found.analysis).ended == told[status]
     assert {status for status, ended in told.items() if ended} == {"uploaded", "stuck", "stopped", "cancelled"}
     assert ends(site.ledger, ["GW150914/gone"])["GW150914/gone"].state is JobState.COMPLETED
+
+
+@pytest.mark.parametrize("status", ["uploaded", "stuck", "cancelled"])
+def test_an_event_of_a_request_is_archived_some_time_after_its_last_scan_and_active_again_when_it_is_asked(
+    site: Site, status: str
+) -> None:
+    found = scan(site, gps=GPS, channel_set="H1_strain")
+    assert retire(site, after=0.0) == []  # it has not been scanned
+    set_status(site, OWN, found.analysis, status)
+    assert retire(site) == []  # somebody may still look at it
+    assert retire(site, after=0.0) == [OWN]  # not GW150914, which nobody asked a scan of
+    assert retire(site, after=0.0) == []
+    with site.ledger.read() as session:
+        assert not find_event(session, OWN).active
+    assert scan(site, gps=GPS, channel_set="H1_strain", again=True).work
+    with site.ledger.read() as session:
+        assert find_event(session, OWN).active

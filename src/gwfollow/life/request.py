@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from gwfollow.errors import GWFollowError, InputError, SchedulerSilent, TransientError
 from gwfollow.ledger.apply import apply
 from gwfollow.ledger.blueprints import read_text
-from gwfollow.ledger.schema import Analysis, Event
+from gwfollow.ledger.schema import Analysis, Event, now
 from gwfollow.ledger.states import IN_HAND, STARTABLE
 from gwfollow.ledger.store import Change, Ledger, find_analysis
 from gwfollow.life.site import Site
@@ -28,6 +29,8 @@ from gwfollow.schedulers.base import JobState, JobStatus
 
 #: of events that a request made
 SOURCE = "request"
+#: for so long they stay active after the last scan has ended, s
+KEPT = 7 * 86400.0
 #: two times no further apart are the same, s
 SAME_TIME = 0.001
 #: an end that is no scan: a request asks for it once more
@@ -186,6 +189,29 @@ def _once_more(change: Change, row: Analysis, again: bool) -> bool:
     return True
 
 
+def retire(site: Site, *, after: float = KEPT) -> list[str]:
+    """Archive the events of requests that ended, well or not, longer than `after` s ago; the next request makes one active again.
+
+    Nobody else would: people ask for scans by the hundred, and every active event costs something.
+    """
+    before = now() - timedelta(seconds=after)
+    lively = Event.analyses.any(or_(Analysis.status.not_in(_ENDS), Analysis.status_since > before))
+    query = select(Event.name).where(Event.active, Event.source == SOURCE, Event.created < before, ~lively)
+    with site.ledger.read() as session:
+        names = list(session.scalars(query))
+
+    def action(change: Change, name: str) -> bool:
+        found = change.session.scalar(query.where(Event.name == name).with_only_columns(Event))
+        if found is None:
+            return False
+        found.active = False
+        change.journal("archived", event=name)
+        return True
+
+    why = f"nothing was asked of it for {after / 86400:g} days"
+    return [name for name in names if site.ledger.run(lambda change, name=name: action(change, name), who=site.who, why=why)]  # type: ignore[misc]
+
+
 # ---- following it ------------------------------------------------------------------------------------------------------------
 def standing(site: Site, event: str, analysis: str) -> Standing:
     """How an analysis stands now.  Raises `NotFound` where it has been withdrawn."""
@@ -216,4 +242,4 @@ def ends(ledger: Ledger, keys: Collection[str]) -> dict[str, JobStatus]:
     }
 
 
-__all__ = ["SOURCE", "Requested", "Standing", "ends", "key_of", "scan", "standing"]
+__all__ = ["SOURCE", "Requested", "Standing", "ends", "key_of", "retire", "scan", "standing"]
