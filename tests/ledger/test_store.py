@@ -6,10 +6,11 @@ import multiprocessing
 import random
 import resource
 import signal
-import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -23,22 +24,23 @@ from gwfollow.ledger.store import Change, Ledger
 from gwfollow.settings import Settings
 
 WRITERS = 32
-INCREMENTS = 8
+INCREMENTS = 4
 
-# adds 1 to a number in the ledger, INCREMENTS times; after each it says so, having said before that it would try
-WRITER = """
-import sys
-from gwfollow.ledger.store import Change, Ledger
-ledger = Ledger.open(sys.argv[1])
-def add(change):
-    event = change.event("GW150914")
-    event.document = {"count": event.document["count"] + 1}
-    change.journal("counted", event="GW150914")
-for _ in range(int(sys.argv[2])):
-    print("try", flush=True)
-    ledger.run(add, who=sys.argv[3], tries=1000)
-    print("done", flush=True)
-"""
+
+def write(url: str, who: str, output: Path) -> None:
+    """Adds 1 to a number in the ledger, INCREMENTS times; after each it says so, having said before that it would try."""
+    ledger = Ledger.open(url)
+
+    def add(change: Change) -> None:
+        event = change.event("GW150914")
+        event.document = {"count": event.document["count"] + 1}
+        change.journal("counted", event="GW150914")
+
+    with output.open("w") as said:
+        for _ in range(INCREMENTS):
+            print("try", file=said, flush=True)
+            ledger.run(add, who=who, tries=1000)
+            print("done", file=said, flush=True)
 
 
 def add_event(ledger: Ledger, name: str = "GW150914", status: str = "ready") -> None:
@@ -209,20 +211,21 @@ def test_no_update_is_lost_when_writers_are_killed(ledger: Ledger, ledger_url: s
     """32 processes count in the ledger; half of them are killed with -9 at random moments."""
     add_event(ledger)
     outputs = [tmp_path / f"writer-{number}" for number in range(WRITERS)]
-    writers = []
-    for number, output in enumerate(outputs):
-        with output.open("w") as stdout:
-            arguments = [ledger_url, str(INCREMENTS), f"writer-{number}"]
-            writers.append(subprocess.Popen([sys.executable, "-c", WRITER, *arguments], stdout=stdout))
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["gwfollow.ledger.store"])  # 32 times the imports would take longer than all the writing
+    writers = [processes.Process(target=write, args=(ledger_url, f"writer-{n}", output)) for n, output in enumerate(outputs)]
+    for output, writer in zip(outputs, writers, strict=True):
+        output.touch()
+        writer.start()
     versions = _kill_some(ledger, writers, outputs)
     assert versions == sorted(versions)
 
-    killed = sum(writer.returncode == -signal.SIGKILL for writer in writers)
+    killed = sum(writer.exitcode == -signal.SIGKILL for writer in writers)
     lines = [output.read_text().split() for output in outputs]
     done = sum(said.count("done") for said in lines)
     open_ends = sum(said.count("try") - said.count("done") for said in lines)  # killed between the commit and the word
     assert killed >= 5
-    assert [writer.returncode for writer in writers if writer.returncode not in (0, -signal.SIGKILL)] == []
+    assert [writer.exitcode for writer in writers if writer.exitcode not in (0, -signal.SIGKILL)] == []
     reopened = Ledger.open(ledger_url)
     with reopened.read() as session:
         event = session.scalars(select(Event)).one()
@@ -235,12 +238,12 @@ def test_no_update_is_lost_when_writers_are_killed(ledger: Ledger, ledger_url: s
     reopened.close()
 
 
-def _kill_some(ledger: Ledger, writers: list[subprocess.Popen[bytes]], outputs: list[Path]) -> list[int]:
+def _kill_some(ledger: Ledger, writers: Sequence[BaseProcess], outputs: list[Path]) -> list[int]:
     """Kill every second writer once it has begun to write; returns the versions seen meanwhile."""
     rng = random.Random(150914)
     victims = {number: rng.randint(1, INCREMENTS - 1) for number in range(0, WRITERS, 2)}
     versions = []
-    while any(writer.poll() is None for writer in writers):
+    while any(writer.is_alive() for writer in writers):
         for number, after in list(victims.items()):
             if outputs[number].read_text().count("try") >= after:
                 del victims[number]
