@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("gwfollow.commands.report:report", "Write a static site about all events, and the same as JSON."),
     "package": ("gwfollow.commands.package:package", "Pack results with all that made them as an RO-Crate."),
     "provenance": ("gwfollow.commands.provenance:provenance", "Write who made what from what, as PROV."),
+    "scan": ("gwfollow.commands.scan:scan", "Scan channels around a time, ask for omega scans, check their channel sets."),
     "archive": ("gwfollow.commands.archive:archive", "Take an event whose analyses are all final from the active ones."),
     "skymap-info": ("gwfollow.commands.skymap_info:skymap_info", "Make an event's folder by hand, with the sky map it names."),
     "settings": ("gwfollow.commands.settings:settings", "Show every setting, what it does and what it is."),
