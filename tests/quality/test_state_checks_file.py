@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gwfollow.data.lookup import Folder
 from gwfollow.errors import InputError
 from gwfollow.quality.bits import FILE, Questions, load, questions
 
@@ -90,10 +91,18 @@ def test_frame_types_are_looked_for_once_and_only_for_detectors_that_took_part(c
     ]
 
 
-def test_an_analysis_lays_its_own_words_over_the_file(configs: Path, tmp_path: Path) -> None:
-    own = {"low latency": {"H1": [{"frame_type": "H1_SIM_DQ", "ways": [{"way": "folder", "path": str(tmp_path)}]}]}}
-    found = asked(configs, "H1", "L1", frames=own)
-    assert [one.frame_type for one in found.look_ups] == ["H1_SIM_DQ", "L1_llhoft"]
+@pytest.mark.parametrize(
+    "types",
+    [
+        {"H1_SIM_DQ": {"look up": [{"folder": "/frames"}], "timeout": 7}},
+        [{"frame_type": "H1_SIM_DQ", "ways": [{"way": "folder", "path": "/frames"}], "timeout": 7}],
+    ],
+    ids=["as channel sets", "as gwfollow stores it"],
+)
+def test_an_analysis_lays_its_own_words_over_the_file(configs: Path, types: Any) -> None:
+    found = asked(configs, "H1", "L1", frames={"low latency": {"H1": types}})
+    assert [(one.frame_type, one.timeout) for one in found.look_ups] == [("H1_SIM_DQ", 7), ("L1_llhoft", 120)]
+    assert found.look_ups[0].ways == (Folder(path="/frames"),)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +115,9 @@ def test_an_analysis_lays_its_own_words_over_the_file(configs: Path, tmp_path: P
         ({"start": GPS + 1, "end": GPS - 1}, "start and end"),
         ({"group": ["CBC"]}, "checks, group"),
         ({"labels": {"counts": []}}, "labels are the site's"),
+        ({"frames": {"low latency": {"H1": {"H1_T": {"look up": [{"folder": "here"}]}}}}}, r"H1_T\.look up\[0\]\.folder"),
+        ({"frames": {"low latency": {"H1": 5}}}, "frames"),
+        ({"frames": 5}, "frames"),
         ({"file": "../secrets.yaml"}, "checks, file"),
         ({"file": "none.yaml"}, "a file of this folder"),
         ({"vectors": [{"channel": "X", "detectors": ["G1"], "frames": "low latency", "bits": {"0": {"name": "A"}}}]}, "no frame type of G1"),

@@ -9,7 +9,7 @@ A pipeline is a class, named by the entry-point group ``gwfollow.pipelines``.  g
     wait     check_progress                   (any time);  detect_completion, and resurrect where it says no
     collect  detect_completion, collect_assets, checks
     process  after_completion, detect_completion_processing, after_processing
-    publish  store_results
+    publish  store_results, announcement
     stop     eject_job;   clean   clean
 
 Every hook may be called again after a crash: it must give the same effect as once.  A hook raises `PipelineError` with a sentence

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from gwfollow.data.lookup import LookUp, Way
 from gwfollow.errors import InputError
@@ -92,6 +92,17 @@ class StateChecks(Strict):
     idq: tuple[FAP, ...] = ()
     labels: Labels = Labels()
 
+    @field_validator("frames", mode="before")
+    @classmethod
+    def _as_in_channel_sets(cls, value: Any) -> Any:
+        """A detector's frame types are written as a channel set writes them, or as a list of `Frames`."""
+        if not isinstance(value, Mapping) or not all(isinstance(detectors, Mapping) for detectors in value.values()):
+            return value  # what is wrong with it is said by its type
+        return {
+            name: {ifo: _read_types(types, str(ifo), f"frames.{name}.{ifo}") for ifo, types in detectors.items()}
+            for name, detectors in value.items()
+        }
+
     @model_validator(mode="after")
     def _whole(self) -> StateChecks:
         asked = {f"{ifo} {IDQ}": fap.channel for fap in self.idq for ifo in fap.detectors}
@@ -155,6 +166,14 @@ class Request(Strict):
     end: float | None = None
 
 
+def _read_types(types: Any, ifo: str, place: str) -> Any:
+    from gwfollow.scans import frame_types
+
+    if not isinstance(types, Mapping):
+        return types
+    return [look_up.model_dump(exclude={"ifo"}) for look_up in frame_types.read(types, ifo, place).values()]
+
+
 def load(configs: Path, file: str = FILE, overrides: Mapping[str, Any] | None = None) -> StateChecks:
     """The site's file with an analysis' own words over it.  Raises `InputError` with the path of the first wrong value."""
     from gwfollow.ledger.merge import deep_merge
@@ -168,8 +187,21 @@ def load(configs: Path, file: str = FILE, overrides: Mapping[str, Any] | None = 
     if len(found) != 1 or not isinstance(found[0], dict):
         raise InputError(str(path), f"{len(found)} documents", "one mapping")
     place = f"{path} with the analysis' checks" if overrides else str(path)
-    checked: StateChecks = _checked(StateChecks, deep_merge(found[0], dict(overrides or {})), place)
+    over = dict(overrides or {})
+    merged = deep_merge(found[0], over)
+    if isinstance(over.get("frames"), Mapping):
+        merged["frames"] = _laid_over(found[0].get("frames"), over["frames"])
+    checked: StateChecks = _checked(StateChecks, merged, place)
     return checked
+
+
+def _laid_over(frames: Any, over: Mapping[str, Any]) -> dict[str, Any]:
+    """The frame types of a detector are replaced, not joined: who names others does not mean the old ones too."""
+    found = dict(frames) if isinstance(frames, Mapping) else {}
+    for name, detectors in over.items():
+        old = found.get(name)
+        found[name] = {**old, **detectors} if isinstance(old, Mapping) and isinstance(detectors, Mapping) else detectors
+    return found
 
 
 def questions(
