@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,20 @@ def scheduler() -> MemoryScheduler:
     return MemoryScheduler()
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger's file, to be copied: making one takes longer."""
+    path = tmp_path_factory.mktemp("empty") / "ledger.db"
+    Ledger.open(f"sqlite:///{path}", create=True).close()
+    return path
+
+
 @pytest.fixture
-def site(tmp_path: Path, scheduler: MemoryScheduler) -> Iterator[Site]:
+def site(tmp_path: Path, scheduler: MemoryScheduler, empty: Path) -> Iterator[Site]:
     """A superevent with a scan for each of two detectors; the jobs are the tests' own."""
     for name in ("H1_two", "L1_two"):
         write_set(tmp_path, name)
-    ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", create=True)
+    ledger = Ledger.open(f"sqlite:///{shutil.copy(empty, tmp_path)}")
     with ledger.change(who="alice@test") as change:
         apply(change, read_text(event("H1_two", "L1_two"), "s1.yaml").blueprints)
     settings = Settings(

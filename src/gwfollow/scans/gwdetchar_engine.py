@@ -24,7 +24,7 @@ from gwfollow.pipelines.files import builder_environment, program, tail
 from gwfollow.pipelines.reasons import last_words
 from gwfollow.scans import gwdetchar_files, significance, table
 from gwfollow.scans.gwdetchar_files import Section
-from gwfollow.scans.gwdetchar_inputs import Inputs, ended
+from gwfollow.scans.gwdetchar_inputs import Inputs, ended, readable
 from gwfollow.scans.memory import cores
 from gwfollow.scans.model import PLOTS, Block, ChannelResult, ScanConfig, ScanResult
 from gwfollow.scans.outcome import Outcome
@@ -34,6 +34,8 @@ from gwfollow.scans.tiling import Tiling
 PROGRAM = "gwdetchar-omega"
 #: its folder within the scan's; its log there, in which a rerun goes on
 FOLDER, LOG = "gwdetchar", "gwdetchar-omega.log"
+#: channels that it may fail with before it is not started again without them
+MOST_FAULTS = 10
 #: s between two looks at what it has done
 POLL = 1.0
 Say = Callable[[str], None]
@@ -78,6 +80,7 @@ class _Scan:
         self.outcome.bad = self.bad
         self.ends = time.monotonic() + config.time_limit
         self.stopped = ""
+        self.since = 0  # where the log of the present run begins
 
     def heard(self, number: int, _: object) -> None:
         self.stopped = f"stopped by {signal.Signals(number).name}"
@@ -93,9 +96,13 @@ class _Scan:
             self.say(f"{len(self.record.found)} channels were scanned before, and are not scanned again")
         self.inputs.gather()
         self.outcome.primary = self.inputs.primary
-        sections = gwdetchar_files.sections(self.config.blocks, self.inputs.rates)
-        if self._open() and not self.over():
-            self._take(sections, self._follow(self._command(sections)))
+        for _ in range(1 + MOST_FAULTS):
+            if self._open() and not self.over():
+                sections = gwdetchar_files.sections(self.config.blocks, self.inputs.rates)
+                self._take(sections, self._follow(self._command(sections)))
+        if not self.over():
+            why = f"{PROGRAM} has failed with {MOST_FAULTS + 1} other channels before"
+            self._final([ended(block, name, "failed", why) for block, name in self._open()])
 
     def _idle(self) -> None:
         self.outcome.write_now_and_then()
@@ -107,7 +114,7 @@ class _Scan:
         caches = {}
         for name, kind in self.inputs.types.items():
             caches[name] = self.own / f"{name}.lcf"
-            caches[name].write_text(gwdetchar_files.lal_cache(kind.coverage.files))
+            caches[name].write_text(gwdetchar_files.lal_cache(readable(kind.coverage, self.bad).files))
         primary = self.inputs.primary if self.config.correlate else None
         rate = primary.sample_rate if primary is not None else None
         ini = self.own / "gwdetchar-omega.ini"
@@ -134,6 +141,7 @@ class _Scan:
         """Until it ends; the exit code, None where it was ended.  Killed with its children at the time limit, and when we die."""
         self.say(f"{PROGRAM} begins with {len(self.inputs.rates)} channels")
         with (self.own / LOG).open("ab") as log:
+            self.since = log.tell()
             child = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(leash.__file__), *command],
                 cwd=self.own,
@@ -161,7 +169,8 @@ class _Scan:
 
     # ---- its answer ------------------------------------------------------------------------------------------------------
     def _log(self) -> gwdetchar_files.Log:
-        return gwdetchar_files.read_log((self.own / LOG).read_text(errors="replace"))
+        """What this run of it has said."""
+        return gwdetchar_files.read_log((self.own / LOG).read_bytes()[self.since :].decode(errors="replace"))
 
     def _take_insignificant(self) -> None:
         """While it runs: how far it is.  Of a significant channel the table has to be whole first."""
@@ -184,7 +193,12 @@ class _Scan:
             return  # the outcome says of the others that they were not reached, and why
         said = last_words(tail(self.own / LOG, 200)) if code else None
         why = f"{PROGRAM} ended with {_code(code)}" + (f": {said}" if said else "")
-        self._final([ended(block, name, "failed", log.why.get(name) or why) for block, name in self._open()])
+        left = self._open()
+        # it ends with the first channel that it cannot do: the others are tried without that one
+        culprits = [one for one in left if log.seen.get(one[1]) == "scanning"] if code else []
+        for block, name in culprits or left:
+            self.inputs.rates.pop(name)
+            self._final([ended(block, name, "failed", log.why.get(name) or why)])
 
     def _listed(self, block: Block, row: table.Row, rate: float) -> ChannelResult:
         """A line of its table: significant, or of a block that is always plotted."""

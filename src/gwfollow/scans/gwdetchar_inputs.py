@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class LookJob:
             shortest=float(end - begin),
             bad=self.bad,
         )
-        unfit = _unfit(own, self.bad)
+        unfit = _unfit(readable(own, self.bad))
         rates, ends = {}, []
         for name, one in found.items():
             if not isinstance(one, Series):
@@ -58,10 +58,14 @@ class LookJob:
         report(((rates, ends), self.bad))
 
 
-def _unfit(coverage: Coverage, bad: dict[str, str]) -> str:
-    """Why gwdetchar-omega could not read what we can: it takes every file of its cache, whole, one after the other."""
-    if bad:
-        return f"gwdetchar-omega would stumble over a damaged file: {next(iter(bad.values()))}"
+def readable(coverage: Coverage, bad: Mapping[str, str]) -> Coverage:
+    """The same stretch without the files that cannot be read: gwdetchar-omega would end at the first of them."""
+    known = (*coverage.files, *coverage.spare)
+    return cover((file for file in known if file.url not in bad), coverage.wanted)
+
+
+def _unfit(coverage: Coverage) -> str:
+    """Why gwdetchar-omega could not read what we can."""
     if coverage.overlapping:
         one, other = coverage.overlapping[0]
         return f"gwdetchar-omega cannot read frames that overlap: {one.name} and {other.name}"
@@ -172,4 +176,4 @@ def _gps_now() -> float:
     return float(GPSTimeNow())
 
 
-__all__ = ["Inputs", "LookJob", "ended"]
+__all__ = ["Inputs", "LookJob", "ended", "readable"]
