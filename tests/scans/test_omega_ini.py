@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import math
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,33 @@ def test_the_examples_of_gwdetchar_itself_read(tmp_path: Path) -> None:
         assert found.primary is not None
         read.append((found.ifo, len(found.blocks), len(found.channels)))
     assert read == [("L1", 2, 2), ("K1", 2, 4), ("X1", 1, 1)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["H1_reduced", "L1_reduced"])
+def test_gwdetchar_reads_the_same_from_the_sets_that_come_with_gwfollow(checkout: Path, name: str) -> None:
+    from gwdetchar.omega.config import OmegaConfigParser
+
+    ours = load(name, checkout / "include" / "configs")
+    parser = OmegaConfigParser(ifo=ours.ifo, defaults={})
+    parser.read([str(checkout / "include" / "configs" / "channel_sets" / f"{name}.ini")])
+    theirs = parser.get_channel_blocks()
+    assert theirs.pop("primary").channel.name == ours.primary.channel  # type: ignore[union-attr]
+    assert list(theirs) == [block.key for block in ours.blocks]
+    for block in ours.blocks:
+        other = theirs[block.key]
+        assert [channel.name for channel in other.channels] == list(block.channels)
+        assert (other.duration, other.fftlength, other.resample) == (block.duration, block.fftlength, block.resample or 0)
+        assert (other.search, other.frametype, other.name) == (block.search, block.frame_type, block.name)
+        first = other.channels[0]
+        low, high = block.frequency_range
+        assert (first.qrange, first.frange) == (block.q_range, (low, math.inf if high is None else high))
+        assert (first.mismatch, first.snrthresh, first.always_plot) == (
+            block.max_mismatch,
+            block.snr_threshold,
+            block.always_plot,
+        )
+        assert tuple(first.pranges) == block.plot_time_durations
 
 
 def _examples(*files: Path) -> list[str]:

@@ -48,13 +48,13 @@ def run(ctx: click.Context, /, **given: Any) -> None:
       gwfollow scan run --ifo H1 --gps 1126259462.4 --frames ./frames -c 'H1:PEM-*'
       gwfollow scan run --set H1_reduced --gps 1126259462.4
     """
-    from gwfollow.commands import scan_run
+    from gwfollow.commands import scan_run, scan_table
 
     given["gps"] = scan_run.time_of(given["gps"])
     wanted = scan_run.configuration(scan_run.Wanted(**{key: given[key] for key in scan_run.WANTED}))
     folder = given["out"] or Path(f"scan-{wanted.ifo}-{wanted.gps:.3f}")
     code, result = scan_run.work(wanted, folder, given["workers"])
-    scan_run.show(result, folder, top=given["top"], as_json=given["as_json"])
+    scan_table.show(result, folder, top=given["top"], as_json=given["as_json"])
     ctx.exit(code)
 
 

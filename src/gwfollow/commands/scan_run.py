@@ -1,4 +1,4 @@
-"""What ``gwfollow scan run`` does: a configuration, the scan's worker as a child, the ranked table."""
+"""What ``gwfollow scan run`` does: a configuration, the scan's worker as a child."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gwfollow.errors import InputError, PermanentError
-from gwfollow.scans.model import CONFIG, PAGE, RESULT, ChannelResult, ScanConfig, ScanResult
+from gwfollow.scans.model import CONFIG, RESULT, ScanConfig, ScanResult
 
 if TYPE_CHECKING:
     from gwfollow.data.lookup import LookUp
@@ -136,7 +136,7 @@ def _made(wanted: Wanted, ifo: str) -> tuple[ScanConfig, list[str]]:
 
 def _look_ups(wanted: Wanted, ifo: str) -> list[LookUp]:
     from gwfollow.data.lookup import GWOSC, Datafind, LookUp
-    from gwfollow.scans.on_the_fly import in_folder
+    from gwfollow.scans.frame_contents import in_folder
 
     if wanted.frames is not None:
         every = in_folder(wanted.frames, ifo, wanted.gps)
@@ -211,68 +211,4 @@ def _prepare(config: ScanConfig, folder: Path) -> None:
         raise InputError(f"--out {folder}", f"{CONFIG} of something else", "a new folder") from None
 
 
-def show(result: ScanResult, folder: Path, *, top: int, as_json: bool) -> None:
-    if as_json:
-        click.echo(result.model_dump_json(indent=1))
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    ranked = [one for one in result.channels if one.peak is not None][:top]
-    if ranked:
-        correlated = any(one.correlation is not None for one in ranked)
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column("Channel", no_wrap=True)
-        for name in ("SNR", "Time (s)", "Frequency (Hz)", "Q", "Energy", *(("Correlation", "Delay (ms)") if correlated else ())):
-            table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("", no_wrap=True)
-        for one in ranked:
-            table.add_row(*_cells(one, result.gps, correlated))
-        # a pipe has no width: names are not cut there
-        Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
-    for line in _words(result, top):
-        click.echo(line)
-    click.echo(f"page: {(folder / PAGE).absolute()}")
-
-
-def _cells(one: ChannelResult, gps: float, correlated: bool) -> list[str]:
-    peak = one.peak
-    assert peak is not None
-    cells = [
-        one.channel,
-        f"{peak.snr:.1f}",
-        f"{peak.time - gps:+.3f}",
-        f"{peak.frequency:.1f}",
-        f"{peak.q:.1f}",
-        f"{peak.energy:.1f}",
-    ]
-    if correlated:
-        cells += [
-            "" if one.correlation is None else f"{one.correlation:.1f}",
-            "" if one.delay_ms is None else f"{one.delay_ms:.0f}",
-        ]
-    return [*cells, "" if one.significant else "not significant"]
-
-
-def _words(result: ScanResult, top: int) -> list[str]:
-    scanned = [one for one in result.channels if one.state == "scanned"]
-    loud = sum(one.significant for one in scanned)
-    words = [f"{result.title}: {len(scanned)} of {len(result.channels)} channels scanned, {loud} significant, {result.state}"]
-    if result.reason:
-        words.append(f"  {result.reason}")
-    words += [f"  missing {one.frame_type}: {one.message or _spans(one.segments)}" for one in result.missing]
-    unscanned = [one for one in result.channels if one.state != "scanned"]
-    words += [f"  {one.channel}: {one.state}{f' ({one.message})' if one.message else ''}" for one in unscanned[:top]]
-    if len(unscanned) > top:
-        words.append(f"  and {len(unscanned) - top} more")
-    return words
-
-
-def _spans(segments: tuple[tuple[float, float], ...]) -> str:
-    from gwfollow.data.segments import told
-
-    return told(segments, 3)
-
-
-__all__ = ["WANTED", "Wanted", "configuration", "show", "time_of", "work"]
+__all__ = ["WANTED", "Wanted", "configuration", "time_of", "work"]

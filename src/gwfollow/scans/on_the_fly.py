@@ -10,17 +10,15 @@ import fnmatch
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from gwfollow.data.lookup import Folder, LookUp, find
-from gwfollow.data.names import FrameFile, parse
-from gwfollow.data.segments import Segment, coalesced, missing, overlaps, told
-from gwfollow.errors import GWFollowError, InputError
+from gwfollow.data.lookup import LookUp
+from gwfollow.data.segments import told
+from gwfollow.errors import InputError
 from gwfollow.ledger.suggest import nearly
-from gwfollow.scans import frame_files
-from gwfollow.scans.channel_sets import PAD, check_gps, stretch
+from gwfollow.scans.channel_sets import PAD, check_gps
 from gwfollow.scans.fields import of_detector
+from gwfollow.scans.frame_contents import LONGEST, Held, contents
 from gwfollow.scans.model import Block, Primary, ScanConfig
 
 NAME = "on the fly"
@@ -32,7 +30,6 @@ FASTEST = 4096.0
 _NO_SERIES = ("*STATE_VECTOR*", "*DQ_VECTOR*", "*-ODC_*", "*_MASK", "*DQMASK", "*INJMASK", "*GPS_TIME*")
 #: s: what is transformed, the first that the frames hold
 _DURATIONS = (64.0, 48.0, 32.0, 24.0, 16.0, 12.0, 8.0, 6.0, 4.0)
-LONGEST = 256.0
 #: channels that are named, not found by a pattern, have their picture in any case: so many of them
 MOST_SHOWN = 20
 
@@ -53,24 +50,6 @@ RATES = (
     Alike(128.0, 128.0, 1.0, 1.0, (4.0, 16.0, 64.0)),
     Alike(SLOWEST, LONGEST, 0.25, 2.0, (8.0, 32.0, 128.0)),
 )
-
-
-@dataclass(frozen=True)
-class Held:
-    """What the frames of one type have at a time."""
-
-    look_up: LookUp
-    span: Segment  # without gaps, around the time
-    names: frozenset[str]
-    opened: frame_files.DataFile
-
-    def rate(self, channel: str, gps: float) -> float:
-        """Hz; 0 where the channel cannot be read (the scan itself says why)."""
-        try:
-            piece = next(iter(self.opened.pieces(channel, (gps, gps + 1))), None)
-        except frame_files.Damaged:
-            return 0.0
-        return piece.rate if piece is not None else 0.0
 
 
 def config(
@@ -120,60 +99,6 @@ def config(
         look_ups=tuple(one.look_up for one in held if one.look_up.frame_type in used),
         **options,
     )
-
-
-def in_folder(folder: Path, ifo: str, gps: float) -> list[LookUp]:
-    """A look-up for each frame type of the detector in a folder (and those below) around a time.  Raises `InputError` where there is none."""
-    if not folder.is_dir():
-        raise InputError("--frames", str(folder), "a folder that is there")
-    every = [file for path in folder.rglob("*-*-*-*.*") if (file := parse(path)) is not None and file.belongs_to(ifo)]
-    near = [file for file in every if overlaps(file.segment, (gps, gps + 1e-6))]
-    if not near:
-        has = told(coalesced(file.segment for file in every), most=3) if every else f"no frames of {ifo}"
-        raise InputError(f"--frames {folder}", has, f"frames of {ifo} that hold GPS {gps:.3f}")
-    way = Folder(path=str(folder.absolute()), frame_type=None)
-    types = dict.fromkeys(file.description for file in near)
-    return [LookUp(ifo=ifo, frame_type=kind, ways=(way,), timeout=0.0) for kind in sorted(types)]
-
-
-def contents(ifo: str, gps: float, look_ups: Iterable[LookUp]) -> list[Held]:
-    """What the frames that hold `gps` have, of each look-up that finds any.
-
-    Raises the first error of a look-up where none finds any, and `InputError` where there was none.
-    """
-    held: list[Held] = []
-    failed: list[GWFollowError] = []
-    for look_up in look_ups:
-        start, end = stretch(gps, LONGEST)
-        try:
-            found = find(look_up, (float(start), float(end)))
-            held += _held(ifo, gps, look_up, found.files, found.wanted)
-        except GWFollowError as error:
-            failed.append(error)
-    if not held:
-        raise failed[0] if failed else InputError(f"frames of {ifo}", "none", "a folder, or a server, that has some")
-    return held
-
-
-def _held(ifo: str, gps: float, look_up: LookUp, files: Iterable[FrameFile], wanted: Segment) -> list[Held]:
-    files = list(files)
-    here = next((file for file in files if overlaps(file.segment, (gps, gps + 1e-6))), None)
-    if here is None:
-        has = told(coalesced(file.segment for file in files), most=3) or "none"
-        raise InputError(f"frames {look_up.frame_type} of {ifo}", has, f"frames that hold GPS {gps:.3f}")
-    try:
-        opened = frame_files.open_file(here, ifo)
-    except frame_files.Damaged as error:
-        raise InputError(f"{here.name}: {error}") from None
-    span = next(
-        segment
-        for segment in missing(wanted, missing(wanted, (file.segment for file in files)))
-        if overlaps(segment, (gps, gps + 1e-6))
-    )
-    names = frozenset(opened.channels)
-    if here.extension != "gwf":  # GWOSC's HDF5 has one series, without a name
-        names = frozenset({f"{ifo}:GWOSC-STRAIN"}) if names else names
-    return [Held(look_up, span, names, opened)]
 
 
 def _matching(patterns: list[str], names: list[str]) -> list[str]:
@@ -289,4 +214,4 @@ def _primary(channel: str, held: Iterable[Held], gps: float) -> Primary:
     raise InputError("--primary", channel, f"a channel of the frames{nearly(channel, every)}")
 
 
-__all__ = ["NAME", "config", "contents", "fft_length", "in_folder"]
+__all__ = ["NAME", "config", "fft_length"]
