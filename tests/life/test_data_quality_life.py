@@ -14,6 +14,7 @@ import pytest
 from memory import MemoryScheduler
 from sqlalchemy import select
 
+from gwfollow.errors import PipelineError
 from gwfollow.ledger import checks
 from gwfollow.ledger.apply import apply
 from gwfollow.ledger.blueprints import read_text
@@ -276,15 +277,56 @@ def test_labels_wait_for_the_approval_that_publishing_waits_for(site: Site, run:
     assert (record(site)["state"], labels(site)) == ("pass", [])
 
 
+def test_checks_that_fail_are_unknown_and_take_back_what_was_said(
+    site: Site, run: Callable[[], None], scheduler: MemoryScheduler, frames: Path
+) -> None:
+    frame(frames, "H1"), frame(frames, "L1")
+    run()
+    site.ledger.run(lambda change: change.set_status(change.analysis(EVENT, "state"), "restart"), who="test")
+    build(site, EVENT, "state")
+    scheduler.set(submit(site, EVENT, "state").job_id, JobState.COMPLETED, exit_code=137)
+    assert labels(site) == ["+DQOK", "-DQV"]  # a second look begins: the first one's answers stand
+    for _ in range(2):
+        with pytest.raises(PipelineError):
+            settle(site, EVENT, "state")
+    assert {check["state"] for check in record(site)["checks"]} == {"unknown"}
+    assert labels(site)[2:] == ["-DQOK"]
+    assert ["could not be checked" in log["comment"] for log in logs(site)] == [False, True]
+
+
+def test_checks_that_never_began_leave_an_unknown_for_each_detector(site: Site) -> None:
+    def wrong(change: Any) -> None:
+        row = change.analysis(EVENT, "state")
+        row.document = row.document | {"checks": {"pipelin": "gstlal"}}
+
+    site.ledger.run(wrong, who="test")
+    with pytest.raises(PipelineError, match="no key is called 'pipelin'"):
+        build(site, EVENT, "state")
+    assert {check["name"]: check["state"] for check in record(site)["checks"]} == {
+        "H1 state vector": "unknown",
+        "L1 state vector": "unknown",
+    }
+    assert labels(site) == []
+
+
+def test_of_a_retracted_event_nothing_more_is_said(site: Site, run: Callable[[], None], frames: Path) -> None:
+    frame(frames, "H1"), frame(frames, "L1")
+    run()
+    site.ledger.run(lambda change: setattr(change.event(EVENT), "alert", {"retracted": True}), who="test")
+    say(site, "L1 HOFT_OK", "fail", by="state vector", ifo="L1")
+    assert record(site)["state"] == "fail"
+    assert (len(labels(site)), len(logs(site))) == (2, 1)
+
+
 def test_a_result_of_another_window_is_not_taken(site: Site, scheduler: MemoryScheduler, frames: Path) -> None:
     folder = build(site, EVENT, "state").folder
     scheduler.set(submit(site, EVENT, "state").job_id, JobState.COMPLETED, exit_code=0)
     assert worker.main([str(folder)]) == 0
     found = json.loads((folder / worker.RESULT).read_text())
     (folder / worker.RESULT).write_text(json.dumps(found | {"window": [0, 1]}))
-    with pytest.raises(Exception, match="not complete"):
+    with pytest.raises(PipelineError, match="not complete"):
         collect(site, EVENT, "state")
-    assert record(site)["checks"] == []
+    assert {check["state"] for check in record(site)["checks"]} == {"unknown"}
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from gwfollow.ledger.needs import unmet
 from gwfollow.ledger.schema import Attempt, now
 from gwfollow.ledger.states import STARTABLE
 from gwfollow.ledger.store import Change, find_analysis
-from gwfollow.life import scan_notes
+from gwfollow.life import data_quality, scan_notes
 from gwfollow.life.changes import DOCUMENT, asset_inputs, document_checksum
 from gwfollow.life.site import NoWork, Site, attempt_folder, current_attempt, pipeline_for, task_for
 from gwfollow.life.stop import leave_attempt
@@ -96,6 +96,7 @@ def stick(site: Site, event: str, analysis: str, reason: str, *, attempt: int | 
         if row.status not in {"stop", "stopped", "cancelled", "finalised", "uploaded"}:
             change.set_status(row, "stuck", reason=reason)
             scan_notes.failed(change, row, reason)
+            data_quality.failed(change, row, reason, site.settings)
 
     site.ledger.run(action, who=site.who)
 

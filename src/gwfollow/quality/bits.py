@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from gwfollow.data.lookup import LookUp, Way
 from gwfollow.errors import InputError
 from gwfollow.quality.labels import Labels
+from gwfollow.quality.verdicts import IDQ
 
 #: the site's file under include/configs
 FILE = "state_checks.yaml"
@@ -22,8 +23,6 @@ VERSION = 1
 
 #: s between an event's time and its begin or end: whoever says more has another time in mind
 _FAR = 3600.0
-
-STATE_VECTOR, INJECTION, IDQ = "state vector", "hardware injection", "iDQ"
 
 Detector = Annotated[str, Field(pattern=r"^[A-Z][0-9]$")]
 #: bits 0 to 52: floats, as some frames have them, hold no larger integers
@@ -287,4 +286,4 @@ def _checked(model: Any, document: Any, place: str) -> Any:
         raise InputError(f"{place}, {path}", first["input"], said) from None
 
 
-__all__ = ["FILE", "IDQ", "INJECTION", "STATE_VECTOR", "Bit", "Question", "Questions", "StateChecks", "load", "questions"]
+__all__ = ["FILE", "Bit", "Question", "Questions", "StateChecks", "load", "questions"]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+#: who asks: names of processes, by which the policy of labels goes
+STATE_VECTOR, INJECTION, IDQ = "state vector", "hardware injection", "iDQ"
+
 #: the worst first
 VERDICTS = ("fail", "unknown", "pass")
 
@@ -38,4 +41,4 @@ def _said(ifo: str, verdict: str, entries: Sequence[Mapping[str, Any]]) -> str:
     return f"{'FAIL' if verdict == 'fail' else verdict}: {', '.join(names)}"
 
 
-__all__ = ["DQR", "VERDICTS", "told", "worst"]
+__all__ = ["DQR", "IDQ", "INJECTION", "STATE_VECTOR", "VERDICTS", "told", "worst"]

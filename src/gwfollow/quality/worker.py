@@ -18,11 +18,12 @@ from pydantic import ValidationError
 from gwfollow.data.segments import Segment
 from gwfollow.errors import GWFollowError
 from gwfollow.pipelines.files import write_text
-from gwfollow.quality.bits import IDQ, INJECTION, STATE_VECTOR, Question, Questions
+from gwfollow.quality.bits import Question, Questions
 from gwfollow.quality.document import document, entry
 from gwfollow.quality.idq import judge_fap, smallest
 from gwfollow.quality.reading import Reader, Samples, frames
 from gwfollow.quality.vectors import Reading, judge
+from gwfollow.quality.verdicts import IDQ, INJECTION, STATE_VECTOR
 
 CONFIG, RESULT = "dataquality-config.json", "dataquality.json"
 #: notes that a summary repeats; the details have all
