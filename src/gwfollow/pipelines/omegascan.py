@@ -191,8 +191,7 @@ class OmegaScan(CheckedPipeline):
         asked.setdefault("request memory", f"{config.memory_mb + OVERHEAD_MB} MB")
         asked.setdefault("request cpus", max(1, config.workers))
         passed = {name: os.environ[name] for name in _PASSED if os.environ.get(name)}
-        # one thread each: the engine brings its own processes
-        asked["environment"] = {"OMP_NUM_THREADS": "1", **passed, **(asked.get("environment") or {})}
+        asked["environment"] = passed | (asked.get("environment") or {})
         return resources_of(asked)
 
     def _written(self) -> ScanConfig:
