@@ -13,6 +13,7 @@ from gwfollow.data.lookup import LookUp
 from gwfollow.data.names import FrameFile
 from gwfollow.data.segments import Segment, livetime, told
 from gwfollow.errors import InputError, RemoteRefused, RemoteSilent
+from gwfollow.quality.public_masks import PublicMasks
 from gwfollow.quality.vectors import Piece
 from gwfollow.scans.frame_files import Damaged, DataFile, open_file
 from gwfollow.times import utc_to_gps
@@ -129,7 +130,10 @@ class Reader:
     def _open(self, file: FrameFile, ifo: str) -> DataFile:
         if file.url not in self.opened:
             try:
-                self.opened[file.url] = open_file(file, ifo)
+                if file.extension == "gwf" or file.path is None:
+                    self.opened[file.url] = open_file(file, ifo)
+                else:
+                    self.opened[file.url] = PublicMasks(file.path, ifo)
             except Damaged as error:
                 self.opened[file.url] = error
         opened = self.opened[file.url]
