@@ -37,12 +37,12 @@ STRAIN_FREQUENCIES = (10.0, 4096.0)
 _SIZE = (1320, 640)
 _LEFT, _RIGHT, _GAP = 80, 1222, 28
 #: top and bottom of the two time series and of the spectrograms
-_RAW, _WHITENED, _ENERGY = (92, 154), (168, 230), (246, 246 + ROWS)
+_RAW, _WHITENED, _ENERGY = (98, 154), (174, 230), (246, 246 + ROWS)
 _COLOURS = ((122, 75, 0), (26, 86, 168), (0, 0, 0), (255, 45, 120))
 _BROWN, _BLUE, _BLACK, _PINK = range(4)
 _USUAL = re.compile(r"[A-Z][0-9A-Z]:[A-Za-z0-9_-]{1,150}")
-#: axes whose top rows are left white, so that the scale can be read above the largest swing
-_SWING = 0.9
+#: part of the height that the largest swing takes
+_SWING = 0.94
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def _time_series(canvas: Canvas, box: Box, series: Series, span: tuple[float, fl
     low, high = envelope(series, span, box[2] - box[0])
     largest = max(float(np.nanmax(np.abs([low, high]), initial=0.0)), 1e-300)
     canvas.frame(box)
-    canvas.text(box[0] + 5, box[1] + 3, f"±{largest:.2g}", 11, grey=70)
+    canvas.text(box[2], box[1] - 3, f"±{largest:.2g}", 11, anchor="rs", grey=70)
     canvas.column_spans(box, 0.5 + low * (_SWING / 2 / largest), 0.5 + high * (_SWING / 2 / largest), colour)
 
 
@@ -235,7 +235,7 @@ def _frequency_ticks(low: float, high: float) -> list[float]:
     tens = [10.0**power for power in range(-3, 6)]
     for factors in ((1,), (1, 2, 5), range(1, 10)):
         found = [factor * ten for ten in tens for factor in factors if low <= factor * ten <= high]
-        if len(found) > 1:
+        if len(found) > 2:
             return found
     return [low, high]
 

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import gwfollow
 from gwfollow.errors import InputError
 from gwfollow.scans.drafts import write_whole
-from gwfollow.scans.model import PAGE, PLOTS, TABLE, ChannelResult, ScanResult
+from gwfollow.scans.model import PAGE, TABLE, ChannelResult, ScanResult
 from gwfollow.times import gps_to_utc
 
 _HERE = Path(__file__).parent / "templates"
@@ -93,9 +93,10 @@ def block_counts(channels: Sequence[ChannelResult]) -> list[BlockCounts]:
 
 
 def picture(one: ChannelResult) -> str:
-    """The figure's address relative to the page; empty where there is none, and for a path that leads anywhere else."""
-    folder, _, name = one.plot.partition("/")
-    return f"{PLOTS}/{quote(name)}" if folder == PLOTS and name and "/" not in name else ""
+    """The figure's address relative to the page; empty where there is none, and for a path that leads out of the scan's folder."""
+    parts = one.plot.split("/")
+    inside = one.plot.endswith(".png") and not {"", ".", ".."} & set(parts)
+    return "/".join(quote(part, safe="") for part in parts) if inside else ""
 
 
 def _utc(gps: float) -> str:

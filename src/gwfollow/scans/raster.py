@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     Shades = NDArray[np.uint8]
 
-#: colours of the map; the palette has 256 in all
-SHADES = 160
+#: colours of the map, as many as the eye tells apart: the noise of a real spectrogram is half of the file with them, and all of 256 doubles it
+SHADES = 64
 _GREYS = 64
 _FIRST_GREY = SHADES
 _FIRST_COLOUR = SHADES + _GREYS
@@ -115,7 +115,7 @@ def _palette(colormap: str, colours: tuple[tuple[int, int, int], ...]) -> bytes:
     shades = matplotlib.colormaps[known](np.linspace(0, 1, SHADES), bytes=True)[:, :3]
     greys = np.repeat(np.linspace(0, 255, _GREYS).round().astype(np.uint8)[:, None], 3, axis=1)
     own = np.zeros((256 - SHADES - _GREYS, 3), dtype=np.uint8)
-    own[: len(colours)] = colours
+    own[: len(colours)] = np.reshape(colours, (-1, 3))
     return bytes(np.concatenate([shades, greys, own]).astype(np.uint8).tobytes())
 
 

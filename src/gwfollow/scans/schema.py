@@ -20,7 +20,6 @@ from gwfollow.scans.model import ScanResult
 ADDRESS = "https://json-schema.org/draft/2020-12/schema"
 #: a result of ten thousand channels has 5 MB
 MOST_BYTES = 32 << 20
-_NULLABLE = {"sample_rate", "correlation", "standard_deviation", "delay_ms"}
 
 
 def document() -> dict[str, Any]:
@@ -29,13 +28,11 @@ def document() -> dict[str, Any]:
 
 
 def as_json(result: ScanResult) -> bytes:
-    """JSON has no NaN and no infinite number: a correlation that is one is null.  Raises `ValueError` for a peak or time that is one."""
-    found = result.model_dump()  # in Python's mode: JSON's would make nulls of all of them without a word
-    for channel in (*found["channels"], found["primary"] or {}):
-        for key in _NULLABLE & channel.keys():
-            if channel[key] is not None and not math.isfinite(channel[key]):
-                channel[key] = None
-    return (json.dumps(found, allow_nan=False, ensure_ascii=False) + "\n").encode()
+    """JSON has no NaN and no infinite number: a correlation that is one is null.  Raises `ValueError` for a peak that has one."""
+    for one in result.channels:
+        if one.peak is not None and not all(map(math.isfinite, one.peak.model_dump().values())):
+            raise ValueError(f"the peak of {one.channel} is no number: {one.peak}")
+    return f"{result.model_dump_json(indent=1)}\n".encode()
 
 
 def write(result: ScanResult, path: Path) -> Path:

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gwfollow.errors import GWFollowError
-from gwfollow.provider.web import board, event, health, inbox, pages, steer
+from gwfollow.provider.web import board, event, health, inbox, pages, scans, steer
 from gwfollow.provider.web.rendering import HERE, page
 from gwfollow.provider.web.site import as_http
 
@@ -74,7 +74,7 @@ async def _our_error(request: Request, error: Exception) -> Response:
 def create_app() -> FastAPI:
     """The mounted application."""
     app = FastAPI(title="gwfollow", docs_url=None, redoc_url=None, openapi_url=None)
-    for room in (board, inbox, event, steer, health, pages):
+    for room in (board, inbox, event, scans, steer, health, pages):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_middleware(SecurityHeaders)

@@ -21,6 +21,7 @@ from gwfollow.provider.web import queries, site
 from gwfollow.provider.web.guards import ReadableEvent, User, guarded_router, may_edit_event, may_see
 from gwfollow.provider.web.pictures import FOLDER, picture
 from gwfollow.provider.web.rendering import page
+from gwfollow.provider.web.scans import checks_of, scans_of
 from gwfollow.provider.web.steer import shown
 from gwfollow.provider.web.story import story
 from gwfollow.repository.address import link_of
@@ -47,6 +48,7 @@ def dag_tab(request: Request, user: User, dag_id: str) -> Response:
         analyses = queries.analyses(session, row.id)
         verdicts = current_verdicts(session, row)
         waits = unmet_in_event(session, row)
+        quality = {"checks": checks_of(session, row.id), "scans": scans_of(session, row.id)}
         facts = {"event": row, "test": is_test(row), "state": State.from_json(row.alert)}
     maps = _skymaps(row)
     drawn = picture(maps[0]) if maps else None
@@ -56,6 +58,7 @@ def dag_tab(request: Request, user: User, dag_id: str) -> Response:
         "event.html",
         {
             **facts,
+            **quality,
             "story": story(alerts),
             "most": queries.HISTORY,
             "analyses": analyses,
