@@ -51,9 +51,10 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     from gwfollow.commands import scan_run, scan_table
 
     given["gps"] = scan_run.time_of(given["gps"])
-    wanted = scan_run.configuration(scan_run.Wanted(**{key: given[key] for key in scan_run.WANTED}))
-    folder = given["out"] or Path(f"scan-{wanted.ifo}-{wanted.gps:.3f}")
-    code, result = scan_run.work(wanted, folder, given["workers"])
+    wanted = scan_run.Wanted(**{key: given[key] for key in scan_run.WANTED})
+    made = scan_run.configuration(wanted)
+    folder = wanted.folder(made.ifo)
+    code, result = scan_run.work(made, folder, given["workers"])
     scan_table.show(result, folder, top=given["top"], as_json=given["as_json"])
     ctx.exit(code)
 

@@ -41,6 +41,10 @@ class Wanted:
     engine: str | None
     far_threshold: float | None
     title: str
+    out: Path | None
+
+    def folder(self, ifo: str) -> Path:
+        return self.out or Path(f"scan-{ifo}-{self.gps:.3f}")
 
 
 WANTED = tuple(field.name for field in fields(Wanted))
@@ -116,6 +120,7 @@ def _on_the_fly(wanted: Wanted) -> ScanConfig:
 
 def _made(wanted: Wanted, ifo: str) -> tuple[ScanConfig, list[str]]:
     from gwfollow.scans import on_the_fly
+    from gwfollow.scans.arrival import FRAMES
 
     warnings: list[str] = []
     options: dict[str, Any] = {
@@ -128,6 +133,7 @@ def _made(wanted: Wanted, ifo: str) -> tuple[ScanConfig, list[str]]:
         _look_ups(wanted, ifo),
         primary=wanted.primary,
         title=wanted.title,
+        downloads=wanted.folder(ifo) / FRAMES,  # where the worker looks for them
         warn=warnings.append,
         **options,
     )

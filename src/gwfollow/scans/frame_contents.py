@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gwfollow.data.coverage import Coverage
+from gwfollow.data.fetch import fetch
 from gwfollow.data.lookup import Folder, LookUp, find
-from gwfollow.data.names import FrameFile, parse
+from gwfollow.data.names import parse
 from gwfollow.data.segments import Segment, coalesced, missing, overlaps, told
 from gwfollow.errors import GWFollowError, InputError
 from gwfollow.scans import frame_files
@@ -49,8 +51,15 @@ def in_folder(folder: Path, ifo: str, gps: float) -> list[LookUp]:
     return [LookUp(ifo=ifo, frame_type=kind, ways=(way,), timeout=0.0) for kind in sorted(types)]
 
 
-def contents(ifo: str, gps: float, look_ups: Iterable[LookUp]) -> list[Held]:
-    """What the frames that hold `gps` have, of each look-up that finds any.
+def contents(
+    ifo: str,
+    gps: float,
+    look_ups: Iterable[LookUp],
+    *,
+    downloads: Path | None = None,
+    warn: Callable[[str], None] = lambda text: None,
+) -> list[Held]:
+    """What the frames that hold `gps` have, of each look-up that finds any; one that lies elsewhere is fetched into `downloads`.
 
     Raises the first error of a look-up where none finds any, and `InputError` where there was none.
     """
@@ -60,33 +69,33 @@ def contents(ifo: str, gps: float, look_ups: Iterable[LookUp]) -> list[Held]:
         start, end = stretch(gps, LONGEST)
         try:
             found = find(look_up, (float(start), float(end)))
-            held += _held(ifo, gps, look_up, found.files, found.wanted)
+            held.append(held_by(ifo, gps, look_up, found, downloads))
         except GWFollowError as error:
             failed.append(error)
+    for why in failed if held else []:
+        warn(str(why))
     if not held:
         raise failed[0] if failed else InputError(f"frames of {ifo}", "none", "a folder, or a server, that has some")
     return held
 
 
-def _held(ifo: str, gps: float, look_up: LookUp, files: Iterable[FrameFile], wanted: Segment) -> list[Held]:
-    files = list(files)
-    here = next((file for file in files if overlaps(file.segment, (gps, gps + 1e-6))), None)
+def held_by(ifo: str, gps: float, look_up: LookUp, found: Coverage, downloads: Path | None = None) -> Held:
+    """Raises `InputError` where no file holds `gps`, or the one that does cannot be read, and what a download raises."""
+    here = next((file for file in found.files if overlaps(file.segment, (gps, gps + 1e-6))), None)
     if here is None:
-        has = told(coalesced(file.segment for file in files), most=3) or "none"
+        has = told(coalesced(file.segment for file in found.files), most=3) or "none"
         raise InputError(f"frames {look_up.frame_type} of {ifo}", has, f"frames that hold GPS {gps:.3f}")
+    if here.path is None and downloads is not None:
+        here = replace(here, url=str(fetch(here.url, downloads, name=here.name)))
     try:
         opened = frame_files.open_file(here, ifo)
     except frame_files.Damaged as error:
         raise InputError(f"{here.name}: {error}") from None
-    span = next(
-        segment
-        for segment in missing(wanted, missing(wanted, (file.segment for file in files)))
-        if overlaps(segment, (gps, gps + 1e-6))
-    )
+    around = missing(found.wanted, found.gaps)
     names = frozenset(opened.channels)
     if here.extension != "gwf":  # GWOSC's HDF5 has one series, without a name
         names = frozenset({f"{ifo}:GWOSC-STRAIN"}) if names else names
-    return [Held(look_up, span, names, opened)]
+    return Held(look_up, next(span for span in around if overlaps(span, (gps, gps + 1e-6))), names, opened)
 
 
-__all__ = ["LONGEST", "Held", "contents", "in_folder"]
+__all__ = ["LONGEST", "Held", "contents", "held_by", "in_folder"]

@@ -10,6 +10,7 @@ import fnmatch
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from gwfollow.data.lookup import LookUp
@@ -60,6 +61,7 @@ def config(
     *,
     primary: str | None = None,
     title: str = "",
+    downloads: Path | None = None,
     warn: Callable[[str], None] = lambda text: None,
     **options: Any,
 ) -> ScanConfig:
@@ -68,6 +70,7 @@ def config(
     Parameters
     ----------
     primary : the channel that the others are correlated with
+    downloads : where a file that lies elsewhere is fetched to, to be looked into
     options : attributes of `ScanConfig`: engine, workers, ...
 
     Raises
@@ -76,7 +79,7 @@ def config(
     RemoteSilent : a server that may have them does not answer
     """
     check_gps(gps, "--gps")
-    held = contents(ifo, gps, look_ups)
+    held = contents(ifo, gps, look_ups, downloads=downloads, warn=warn)
     patterns = list(channels)
     chosen: dict[str, Held] = {}
     for one in held:

@@ -117,7 +117,12 @@ class Reader:
         """Those of the file beside it; without one, a section of all `channels` where no blocks are written."""
         config = whole.get("config")
         if config is not None:
-            return {section.key: section for section in self._config(fields.text(config, f"{self.place}, config"), ifo)}
+            found: dict[str, Section] = {}
+            for section in self._config(fields.text(config, f"{self.place}, config"), ifo):
+                while section.key in found:  # [A B] and [A-B]
+                    section.key += "-2"
+                found[section.key] = section
+            return found
         if whole.get("blocks") or "channels" not in whole:
             return {}
         kinds = list(whole.get("frame types") or {})
@@ -130,6 +135,8 @@ class Reader:
 
     def _config(self, config: str, ifo: str) -> list[Section]:
         path = (self.path.parent if self.path else Path()) / config
+        if not path.is_absolute() and self.path is None:
+            raise InputError(f"{self.place}, config", config, "an absolute path, where no channel set is named")
         text = read_text(path)
         if old_scan_file.looks_like(text):
             old = old_scan_file.read(text, str(path))
@@ -181,12 +188,12 @@ def _override(sections: dict[str, Section], key: str, value: object, place: str)
     for name, inner in (value if key == "blocks" else {PRIMARY: value}).items():
         where = f"{here}.{name}" if key == "blocks" else here
         if inner is None:
-            sections.pop(name, None)
+            sections.pop("-".join(name.split()), None)
             continue
         if not isinstance(inner, Mapping):
             raise InputError(where, inner, "a mapping: channels, frame type, duration, ...")
-        section = sections.get(name) or Section("-".join(name.split()), where)
-        sections[name] = section.with_values(inner, where)
+        own = "-".join(name.split())
+        sections[own] = (sections.get(own) or Section(own, where)).with_values(inner, where)
 
 
 def _once(blocks: Iterable[Block], warnings: list[str], name: str) -> list[Block]:
