@@ -241,7 +241,7 @@ def test_scans_go_side_by_side_from_build_to_publication_each_told_as_it_ended(s
     assert words.count("omega scan H1_two of S1: H1_omegascan.png") == 1
     (part,) = [text for text in words if "L1_two of S1 finished" in text]
     assert "finished in part" in part
-    assert "[1126259466, 1126259468)" in part
+    assert "L1_SIM_AUX is missing [1126259466, 1126259467)" in part
     assert sum("omega scan H1_slow of S1 failed, attempt 1" in text and "exit code 3" in text for text in words) == 1
     assert not any("H1_slow of S1 finished" in text for text in words)
     assert words[-1].startswith("automatic omega scans finished for: H1_two; finished in part for: L1_two (")

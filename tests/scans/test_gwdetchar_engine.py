@@ -22,7 +22,8 @@ GPS = 1126259462.4
 KIND = "H1_SIM_AUX"
 
 
-def frames(folder: Path, start: int = 1126259452, end: int = 1126259474, length: int = 11) -> list[Path]:
+def frames(folder: Path, start: int = 1126259452, end: int = 1126259472, length: int = 19) -> list[Path]:
+    """From the default on: as long as it reads for 16 s, its last second in a file of its own."""
     glitch = (Glitch(GPS, 60, amplitude=20),)
     channels = [Auxiliary("H1:A-LOUD", 256, glitch), Auxiliary("H1:A-QUIET", 256)]
     return write_auxiliary(folder, "H1", channels, start=start, end=end, length=length, frame_type=KIND)
@@ -152,7 +153,7 @@ def test_frames_that_overlap_are_told_for_it_reads_no_such(tmp_path: Path) -> No
     ((rates, ends), _) = looked_at(tmp_path, paths)
     assert rates == {}
     assert ends[0].state == "failed"
-    assert "cannot read frames that overlap: H-H1_SIM_AUX-1126259452-11.gwf and H-H1_SIM_AUX-1126259460-11.gwf" in ends[0].message
+    assert "cannot read frames that overlap: H-H1_SIM_AUX-1126259452-19.gwf and H-H1_SIM_AUX-1126259460-12.gwf" in ends[0].message
 
 
 def test_a_damaged_file_is_left_out_where_others_have_its_time(tmp_path: Path) -> None:

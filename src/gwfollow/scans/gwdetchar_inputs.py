@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gwfollow.data.coverage import Coverage, cover
+from gwfollow.data.segments import Segment
 from gwfollow.scans import frames
 from gwfollow.scans.arrival import FetchJob, types_of
 from gwfollow.scans.channel_sets import stretch
@@ -89,6 +90,9 @@ class Inputs:
 
     def __post_init__(self) -> None:
         self.types = types_of(self.config, _gps_now())
+        for name, kind in self.types.items():  # it reads to the end of the second that ours leaves out
+            kind.wanted = _wanted(self.config, name)
+            kind.coverage = cover((), kind.wanted)
         self.crew = Crew(1)
 
     def gather(self) -> None:
@@ -168,6 +172,12 @@ def ended(block: Block, channel: str, state: ChannelState, message: str, rate: f
     return ChannelResult(
         channel=channel, block=block.key, frame_type=block.frame_type, state=state, message=message, sample_rate=rate
     )
+
+
+def _wanted(config: ScanConfig, frame_type: str) -> Segment:
+    read: list[Block | Primary] = [*config.blocks, *([config.primary] if config.primary else [])]
+    begin, end = stretch(config.gps, max(one.duration for one in read if one.frame_type == frame_type))
+    return (float(begin), float(end))
 
 
 def _gps_now() -> float:
