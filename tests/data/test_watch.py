@@ -23,6 +23,7 @@ from gwfollow.data.arrival import Awaited, Need, Wanted
 from gwfollow.data.lookup import Datafind, Folder, LookUp
 from gwfollow.data.names import FrameFile
 from gwfollow.data.watch import Watch, shared_watch
+from gwfollow.errors import RemoteSilent
 
 T = TypeVar("T")
 STRETCH = (1126259456.0, 1126259464.0)
@@ -297,6 +298,7 @@ def test_a_server_that_hangs_delays_nobody_else(door: Door, datafind: DatafindSe
         await until(lambda: door.asked)
         both = await watched.wait([wanted(door.url, kind="H1_X"), wanted(tmp_path, door.url, kind="H1_T")])
         assert not hanging.done()
+        assert not any(stretch.silent for stretch in watched._stretches.values()), "it was waited for until it was given up"
         door.stuck.set()
         return both, await hanging
 
@@ -319,6 +321,13 @@ def test_a_server_that_stays_silent_is_given_up_as_unknown_and_asked_less_and_le
     assert pauses[-1] > 3 * PERIOD
 
 
+def test_a_server_that_asks_to_be_left_alone_is() -> None:
+    assert watch._pause(5, 0, None) == 5
+    assert watch._pause(5, 1, RemoteSilent("429", 60)) == 60
+    assert watch._pause(5, 9, RemoteSilent("503")) <= watch.SILENT_SECONDS
+    assert watch._pause(5, 1, RemoteSilent("429", 1e6)) == arrival.PATIENCE
+
+
 def test_a_way_that_says_no_leaves_it_to_the_next_and_its_words_are_kept(tmp_path: Path) -> None:
     frame(tmp_path / "here", "H1_R", 1126259456, 8)
     assert ended(lambda: Watch(PERIOD).wait([wanted(tmp_path / "no", tmp_path / "here")])).complete
@@ -327,13 +336,15 @@ def test_a_way_that_says_no_leaves_it_to_the_next_and_its_words_are_kept(tmp_pat
 
 
 def test_a_client_that_fails_in_its_own_way_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> list[FrameFile]:
+    def broken(*_: object, **__: object) -> list[FrameFile]:
         raise ZeroDivisionError("a fault of a library")
 
-    monkeypatch.setattr(watch.lookup, "ask", broken)
+    monkeypatch.setattr(watch.lookup.discovery, "from_datafind", broken)
     monkeypatch.setattr(arrival, "PATIENCE", 0.1)
     found = ended(lambda: Watch(PERIOD).wait([wanted("http://127.0.0.1:9", timeout=-LONG)]))
-    assert "ZeroDivisionError: a fault of a library" in found.lack()
+    assert "H1_R failed: ZeroDivisionError: a fault of a library" in found.lack()
+    with pytest.raises(RemoteSilent, match="a fault of a library"):
+        watch.lookup.find(found.types[0].wanted.look_up, STRETCH)
 
 
 def test_the_next_way_is_asked_only_for_what_is_not_covered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

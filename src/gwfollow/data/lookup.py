@@ -5,6 +5,7 @@ The ways are asked in their order until the stretch is covered; what several kno
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -15,6 +16,8 @@ from gwfollow.data.coverage import Coverage, cover
 from gwfollow.data.names import FrameFile
 from gwfollow.data.segments import Segment
 from gwfollow.errors import GWFollowError, InputError, RemoteRefused, RemoteSilent
+
+log = logging.getLogger(__name__)
 
 #: seconds to connect to a server, and between two bytes of its answer: data of the last minute are not worth a longer silence
 TIMEOUT = (5.0, 15.0)
@@ -66,9 +69,19 @@ def ask(way: Folder | Datafind | GWOSC, ifo: str, frame_type: str, wanted: Segme
 
     Raises
     ------
-    RemoteSilent : no answer: what it has is unknown
+    RemoteSilent : no answer, or none that its client understands: what it has is unknown
     RemoteRefused, InputError : it says no (no credential, no such folder, no server named)
     """
+    try:
+        return _ask(way, ifo, frame_type, wanted)
+    except GWFollowError:
+        raise
+    except Exception as error:
+        log.exception("a look for frames failed")
+        raise RemoteSilent(f"a look for {frame_type} failed: {type(error).__name__}: {error}") from error
+
+
+def _ask(way: Folder | Datafind | GWOSC, ifo: str, frame_type: str, wanted: Segment) -> list[FrameFile]:
     if isinstance(way, Folder):
         kind = folders.Kind(ifo, way.frame_type or frame_type, wanted)
         return folders.look(way.path, [kind])[kind]

@@ -175,10 +175,9 @@ def answers_of(way: AnyWay, kinds: Sequence[folders.Kind]) -> dict[folders.Kind,
         return found
     except (InputError, RemoteSilent) as error:
         return {**dict.fromkeys(kinds, error), **found}
-    except Exception as error:  # a client's own way to fail: nothing is known, and it may pass
+    except Exception as error:  # whatever it is, who waits must not wait for ever
         log.exception("a look for frames failed")
-        silence = RemoteSilent(f"the look failed: {type(error).__name__}: {error}")
-        return {**dict.fromkeys(kinds, silence), **found}
+        return {**dict.fromkeys(kinds, RemoteSilent(f"a look failed: {type(error).__name__}: {error}")), **found}
 
 
 def _segments(files: list[FrameFile]) -> list[Segment]:
