@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,10 @@ from gwfollow.life.wait import Verdict, settle
 from gwfollow.pipelines.base import CheckResult
 from gwfollow.quality import worker
 from gwfollow.schedulers.base import JobState
+from gwfollow.schedulers.local import Local
+from gwfollow.schedulers.local_state import JobFolder
 from gwfollow.settings import Settings
+from gwfollow.times import utc_to_gps
 
 EVENT, GPS, FIRST = "S200316bj", 1000000010.5, 1000000000
 GOOD = 0b111100011
@@ -91,7 +97,7 @@ def run(site: Site, scheduler: MemoryScheduler) -> Callable[[], None]:
     return all_steps
 
 
-def frame(frames: Path, ifo: str = "H1", *, off: int | None = None, **more: Any) -> None:
+def frame(frames: Path, ifo: str = "H1", *, off: int | None = None, first: int = FIRST) -> None:
     """20 s of good states, but for one bit of one sample at the event's time."""
     import lal
     import lalframe
@@ -99,11 +105,11 @@ def frame(frames: Path, ifo: str = "H1", *, off: int | None = None, **more: Any)
     samples = numpy.full(320, GOOD, dtype=numpy.uint32)
     if off is not None:
         samples[168] &= ~numpy.uint32(1 << off)
-    series = lal.CreateUINT4TimeSeries(f"{ifo}:GDS-CALIB_STATE_VECTOR", FIRST, 0, 1 / 16, lal.DimensionlessUnit, 320)
+    series = lal.CreateUINT4TimeSeries(f"{ifo}:GDS-CALIB_STATE_VECTOR", first, 0, 1 / 16, lal.DimensionlessUnit, 320)
     series.data.data = samples
-    made = lalframe.FrameNew(lal.LIGOTimeGPS(FIRST), 20, "gwfollow", 0, 0, 0)
+    made = lalframe.FrameNew(lal.LIGOTimeGPS(first), 20, "gwfollow", 0, 0, 0)
     lalframe.FrameAddUINT4TimeSeriesProcData(made, series)
-    lalframe.FrameWrite(made, str(frames / f"{ifo[0]}-{ifo}_T-{FIRST}-20.gwf"))
+    lalframe.FrameWrite(made, str(frames / f"{ifo[0]}-{ifo}_T-{first}-20.gwf"))
 
 
 def status(site: Site) -> str:
@@ -284,7 +290,7 @@ def test_checks_that_fail_are_unknown_and_take_back_what_was_said(
     run()
     site.ledger.run(lambda change: change.set_status(change.analysis(EVENT, "state"), "restart"), who="test")
     build(site, EVENT, "state")
-    scheduler.set(submit(site, EVENT, "state").job_id, JobState.COMPLETED, exit_code=137)
+    scheduler.set(submit(site, EVENT, "state").job_id, JobState.COMPLETED, exit_code=1)
     assert labels(site) == ["+DQOK", "-DQV"]  # a second look begins: the first one's answers stand
     for _ in range(2):
         with pytest.raises(PipelineError):
@@ -362,9 +368,43 @@ def test_a_job_of_the_local_scheduler_ends_in_gracedb(site: Site, frames: Path, 
         assert json.loads(client.download(graceid, "dataquality.json"))["state"] == "pass"
 
 
+@pytest.mark.slow
+def test_a_job_that_is_killed_while_it_waits_for_frames_is_run_again(site: Site, frames: Path, tmp_path: Path) -> None:
+    real = Site(site.ledger, Settings(home=str(tmp_path / "home"), scheduler="local"), who="test")
+    now = int(utc_to_gps(datetime.now(UTC)))
+
+    def recent(change: Any) -> None:
+        event, row = change.event(EVENT), change.analysis(EVENT, "state")
+        event.gps, event.document = float(now), event.document | {"interferometers": ["H1"]}
+        types = {"H1_T": {"look up": [{"folder": str(frames)}], "timeout": 3600}}
+        row.document = row.document | {"checks": {"pipeline": "gstlal", "frames": {"low latency": {"H1": types}}}}
+
+    real.ledger.run(recent, who="test")
+    build(real, EVENT, "state")
+    first = submit(real, EVENT, "state").job_id
+    assert settle(real, EVENT, "state").verdict is Verdict.WAIT
+    scheduler = real.scheduler("local")
+    assert isinstance(scheduler, Local)
+    while (job := JobFolder(scheduler._root / first).process) is None:
+        time.sleep(0.05)
+    os.kill(job.pid, signal.SIGKILL)
+    while (settled := settle(real, EVENT, "state")).verdict is Verdict.WAIT and settled.job_id == first:
+        time.sleep(0.05)
+    frame(frames, "H1", first=now - 10)
+    finish_by_scheduler(real)
+    assert record(real)["state"] == "pass"
+    with real.ledger.read() as session:
+        (attempt,) = find_event(session, EVENT).analyses[0].attempts
+        assert [(job.number, job.outcome.get("signal")) for job in attempt.jobs] == [(0, 9), (1, None)]
+
+
 def by_scheduler(site: Site) -> None:
     build(site, EVENT, "state")
     submit(site, EVENT, "state")
+    finish_by_scheduler(site)
+
+
+def finish_by_scheduler(site: Site) -> None:
     while settle(site, EVENT, "state").verdict is not Verdict.DONE:
         time.sleep(0.1)
     collect(site, EVENT, "state")

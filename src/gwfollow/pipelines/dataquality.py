@@ -17,6 +17,7 @@ from gwfollow.errors import InputError, PipelineError
 from gwfollow.naming import STATE_CHECKS
 from gwfollow.pipelines import inputs
 from gwfollow.pipelines.base import AssetFile, Assets, AwaitedData, CheckResult, Job, JobStatus, Pipeline
+from gwfollow.pipelines.dag_pipeline import was_killed
 from gwfollow.pipelines.files import tail, tails, write_text
 from gwfollow.quality.verdicts import told
 
@@ -33,6 +34,7 @@ class DataQuality(Pipeline):
     name = STATE_CHECKS
     available_outputs = ("data quality",)
     tags = ("data_quality",)
+    rescues = 2
 
     def awaits(self) -> Sequence[AwaitedData]:
         asked = self._questions()
@@ -82,6 +84,10 @@ class DataQuality(Pipeline):
 
     def failure_reason(self, status: JobStatus) -> str:
         return tail(self.task.folder / f"{JOB}.err", 1).strip() or super().failure_reason(status)
+
+    def resurrect(self, status: JobStatus) -> Job | None:
+        """Once more after a kill; what it says itself it would say again."""
+        return self.submit_dag() if was_killed(status) and self.task.rescues < self.rescues else None
 
     def store_results(self) -> Mapping[str, Path]:
         return {RESULT: self.task.folder / RESULT}
