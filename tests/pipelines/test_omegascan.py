@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -167,6 +168,7 @@ def test_a_job_that_died_goes_on_in_its_folder_but_not_one_that_says_that_it_fai
     assert again.folder == made.task.folder
     (made.task.folder / "omegascan.err").write_text("note\ndisk: No space left on device\n")
     assert made.failure_reason(killed) == ("the job ended without a result (killed by signal 9): disk: No space left on device")
+    assert made.resurrect(JobStatus(JobState.COMPLETED, signal=signal.SIGALRM)) is None  # it hung
     leave_result(made.task.folder, "failed", reason="no channel could be scanned")
     assert made.resurrect(ended) is None
     assert made.failure_reason(ended) == "no channel could be scanned (exit code 3)"

@@ -14,6 +14,7 @@ scan that is complete and looked at every channel, else *unknown*, and never *fa
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -129,7 +130,12 @@ class OmegaScan(CheckedPipeline):
         return f"{how}: {said}" if said else how
 
     def resurrect(self, status: JobStatus) -> Work | None:
-        """In the same folder: channels that have their end are not scanned again.  Not for one that says itself that it failed."""
+        """In the same folder: channels that have their end are not scanned again.
+
+        Not for one that says itself that it failed, nor for one that hung until it was ended.
+        """
+        if status.signal == signal.SIGALRM:
+            return None
         try:
             failed = self._result().state == "failed"
         except PipelineError:
