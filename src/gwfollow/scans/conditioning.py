@@ -46,6 +46,7 @@ def condition(
     `f_low`: Hz, high-pass before whitening with its corner at two thirds of it; `fftlength`: s, of the spectrum's segments, which overlap by half.
     A channel that is constant or not finite comes out as NaN, the others are none the worse for it.  Raises `ConditioningError`.
     """
+    _enough(samples.shape[-1], rate, fftlength)
     reduced = resampled(samples, rate, resample)
     if f_low is not None:
         reduced = highpassed(reduced, output_rate(rate, resample), f_low)
@@ -132,9 +133,8 @@ def whitened(samples: Samples, rate: float, fftlength: float) -> NDArray[np.floa
     with the detrended data, the ends of which go to zero over one second.
     """
     count = samples.shape[-1]
+    _enough(count, rate, fftlength)
     taps = int(FILTER_LENGTH * rate)
-    if count < max(taps, int(fftlength * rate)):
-        raise ConditioningError(f"{count / rate:g} s are too few to whiten with: {max(FILTER_LENGTH, fftlength):g} s at least")
     with np.errstate(divide="ignore", invalid="ignore"):
         impulse = _impulse(1 / _interpolated(spectrum(samples, rate, fftlength), count, rate, fftlength), taps)
         data = detrended(np.array(samples, np.float64))
@@ -143,6 +143,12 @@ def whitened(samples: Samples, rate: float, fftlength: float) -> NDArray[np.floa
         data[:, :pad] *= window[:pad]
         data[:, -pad:] *= window[-pad:]
         return detrended(_convolved(data, impulse) * math.sqrt(2 / rate)).astype(np.float32)
+
+
+def _enough(count: int, rate: float, fftlength: float) -> None:
+    least = max(FILTER_LENGTH, fftlength)
+    if count < int(least * rate):
+        raise ConditioningError(f"{count / rate:g} s are too few to whiten with: {least:g} s at least")
 
 
 @lru_cache(maxsize=32)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import make_interp_spline
 
-from gwfollow.scans.energy import Floats, Singles, Spectra, energies, median, spectra
+from gwfollow.scans.energy import Floats, Spectra, energies, median, spectra
 from gwfollow.scans.significance import snr
 from gwfollow.scans.tiling import Row, Tiling
 
@@ -27,6 +27,8 @@ LEAST = 8
 CHANNELS = 16
 
 
+#: a tile so much louder than its row's median drowns it in the rounding errors of single precision: such channels are done again in double
+LOUD = 1e9
 #: tiles on either side of a picture that the splines through a row need: a cubic spline forgets by a factor of 3.7 a knot
 _MARGIN = 24
 
@@ -48,8 +50,8 @@ class Spectrogram:
 
     q: float
     span: tuple[float, float]  # GPS s; column k of n begins at span[0] + k / n of it
-    frequencies: Singles  # Hz (rows,), from the lowest to the highest, equally spaced in the logarithm
-    energy: Singles  # (rows, columns)
+    frequencies: Floats  # Hz (rows,), from the lowest to the highest, equally spaced in the logarithm
+    energy: Floats  # (rows, columns)
 
 
 def peaks(whitened: Floats, plan: Tiling, start: float, window: tuple[float, float]) -> list[Tile | None]:
@@ -62,6 +64,9 @@ def peaks(whitened: Floats, plan: Tiling, start: float, window: tuple[float, flo
     found: list[Tile | None] = []
     for first in range(0, len(whitened), CHANNELS):
         found += _Search(spectra(whitened[first : first + CHANNELS]), plan, start, window).run()
+    for number, tile in enumerate(found):
+        if tile is not None and tile.energy > LOUD:
+            found[number] = _Search(spectra(whitened[number : number + 1], np.float64), plan, start, window).run()[0]
     return found
 
 
@@ -73,7 +78,7 @@ class _Search:
         self.count = len(spectrum)
         self.spectrum = spectrum[self.finite]
         self.plan, self.start, self.window = plan, start, window
-        self.best = np.zeros(len(self.finite), np.float32)
+        self.best = np.zeros(len(self.finite))
         self.tiles: list[Tile | None] = [None] * len(self.finite)
 
     def run(self) -> list[Tile | None]:
@@ -84,7 +89,7 @@ class _Search:
             found[place] = tile
         return found
 
-    def _look(self, batch: Singles, rows: Sequence[Row], first: int) -> None:
+    def _look(self, batch: Floats, rows: Sequence[Row], first: int) -> None:
         """Take what is louder than the loudest so far from (channels, rows, tiles)."""
         tiles = batch.shape[-1]
         begin, end = searched(self.start, self.plan.duration, tiles, self.window)
@@ -92,8 +97,8 @@ class _Search:
             return
         largest = batch[..., begin:end].max(axis=-1)
         bests = self.best[first : first + len(batch), np.newaxis]
-        with np.errstate(divide="ignore"):
-            limits = largest / bests
+        with np.errstate(divide="ignore", invalid="ignore"):
+            limits = (largest / bests).astype(batch.dtype)
         # half of the values below the limit: the median may be
         open_ = np.count_nonzero(batch < limits[..., np.newaxis], axis=-1) >= tiles // 2
         for channel in np.flatnonzero(open_.any(axis=1)):
@@ -104,14 +109,14 @@ class _Search:
             for number in order:
                 self._try(batch[channel, number], float(largest[channel, number]), rows[number], first + int(channel), begin, end)
 
-    def _try(self, values: Singles, largest: float, row: Row, channel: int, begin: int, end: int) -> None:
+    def _try(self, values: Floats, largest: float, row: Row, channel: int, begin: int, end: int) -> None:
         best = float(self.best[channel])
         if best and np.count_nonzero(values < largest / best) < len(values) // 2:
             return
         middle = median(values)
         if not middle > 0:
             return
-        energy = float(np.float32(largest / middle))
+        energy = largest / middle
         if energy > best:
             self.best[channel] = energy
             time = self.start + (begin + int(values[begin:end].argmax())) * (self.plan.duration / row.tiles)
@@ -156,7 +161,7 @@ def spectrogram(
     return [_picture(energy, rows, plan, start, span, shape) for span in spans]
 
 
-def _normalised(spectrum: Spectra, row: Row) -> Singles:
+def _normalised(spectrum: Spectra, row: Row) -> Floats:
     own = energies(spectrum, [row])[0, 0]
     middle = median(own)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -164,7 +169,7 @@ def _normalised(spectrum: Spectra, row: Row) -> Singles:
 
 
 def _picture(
-    energy: Sequence[Singles], rows: Sequence[Row], plan: Tiling, start: float, span: tuple[float, float], shape: tuple[int, int]
+    energy: Sequence[Floats], rows: Sequence[Row], plan: Tiling, start: float, span: tuple[float, float], shape: tuple[int, int]
 ) -> Spectrogram:
     count, columns = shape
     times = np.arange(columns) * ((span[1] - span[0]) / columns) + (span[0] - start)
@@ -179,7 +184,7 @@ def _picture(
     return Spectrogram(rows[0].q, span, wanted.astype(np.float32), picture.astype(np.float32))
 
 
-def _interpolated(energy: Singles, spacing: float, times: Floats) -> Singles:
+def _interpolated(energy: Floats, spacing: float, times: Floats) -> Floats:
     """A cubic spline through a row's energies, at times after its begin."""
     first = max(0, int(times[0] / spacing) - _MARGIN)
     last = min(len(energy), int(times[-1] / spacing) + _MARGIN + 2)

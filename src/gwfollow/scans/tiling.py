@@ -41,7 +41,13 @@ class Row:
     frequency: float  # Hz
     tiles: int  # along the whole duration, a power of two
     first: int  # bin of the data's spectrum where the window begins
+    step: float  # from bin to bin of the window's argument x
+    norm: float  # of the window
     window: NDArray[np.float32]  # (bins,)
+
+    def exact_window(self) -> NDArray[np.float64]:
+        """In double precision, which is kept nowhere."""
+        return _bisquare(len(self.window) // 2, self.step, self.norm)
 
     @property
     def last(self) -> int:
@@ -102,7 +108,8 @@ class Tiling:
         for plane, q in enumerate(self.qs):
             for frequency in self._frequencies(q):
                 tiles = _power_of_two(self.duration * 2 * math.pi * frequency / q / self.spacing)
-                window = self._window(q, frequency, tiles)
+                step, norm = self._window(q, frequency, tiles)
+                window = _bisquare(int(frequency / (q / _ROOT_11) * self.duration), step, norm).astype(np.float32)
                 if len(window) > tiles:
                     raise TilingError(
                         f"{frequency:.4g} Hz at Q {q:.4g}: {tiles} tiles for {len(window)} bins; "
@@ -110,7 +117,7 @@ class Tiling:
                     )
                 # gwpy's centre is the bin after the frequency's
                 first = round(frequency * self.duration) + 1 - len(window) // 2
-                yield Row(index, plane, q, frequency, tiles, first, window)
+                yield Row(index, plane, q, frequency, tiles, first, step, norm, window)
                 index += 1
 
     def _frequencies(self, q: float) -> Iterator[float]:
@@ -125,13 +132,10 @@ class Tiling:
                 yield frequency
             last = frequency
 
-    def _window(self, q: float, frequency: float, tiles: int) -> NDArray[np.float32]:
-        """Bisquare, normalised as gwpy's: the energy of a transform of white noise does not depend on the row."""
+    def _window(self, q: float, frequency: float, tiles: int) -> tuple[float, float]:
+        """Step and norm; with gwpy's norm the energy of a transform of white noise does not depend on the row."""
         scale = q / _ROOT_11 / frequency
-        half = int(frequency / (q / _ROOT_11) * self.duration)
-        x = np.arange(-half, half + 1) / self.duration * scale
-        norm = tiles / (self.duration * self.sample_rate) * math.sqrt(315 * scale / 128)
-        return ((1 - x**2) ** 2 * norm).astype(np.float32)
+        return scale / self.duration, tiles / (self.duration * self.sample_rate) * math.sqrt(315 * scale / 128)
 
     @cached_property
     def by_tiles(self) -> tuple[tuple[int, tuple[Row, ...]], ...]:
@@ -180,6 +184,11 @@ def plan(
     if high is not None:
         high = float(high) if math.isfinite(high) else None
     return _plan(float(duration), float(sample_rate), (float(q_range[0]), float(q_range[1])), (float(low), high), float(mismatch))
+
+
+def _bisquare(half: int, step: float, norm: float) -> NDArray[np.float64]:
+    x = np.arange(-half, half + 1) * step
+    return np.asarray((1 - x**2) ** 2 * norm)
 
 
 def _qs(q_range: tuple[float, float], spacing: float) -> Iterator[float]:
