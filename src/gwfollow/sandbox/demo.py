@@ -30,10 +30,20 @@ from gwfollow.errors import GWFollowError, PermanentError
 from gwfollow.gracedb.client import GraceDBClient
 from gwfollow.ledger import open_ledger
 from gwfollow.ledger.store import Ledger
+from gwfollow.naming import DATA_QUALITY, OMEGA_SCAN
 from gwfollow.report.site import write_report
 from gwfollow.sandbox.airflow import LocalAirflow
+from gwfollow.sandbox.auxiliary import DISTURBED
 from gwfollow.sandbox.demo_data import DemoEvent, make_event, register, site_defaults
-from gwfollow.sandbox.demo_report import Watch, alert_stages, chirp_mass, print_summary, summarise
+from gwfollow.sandbox.demo_report import (
+    Watch,
+    alert_stages,
+    chirp_mass,
+    print_summary,
+    significant_channels,
+    summarise,
+    verdicts,
+)
 from gwfollow.sandbox.gracedb import LocalGraceDB
 from gwfollow.sandbox.htcondor import PersonalPool
 from gwfollow.sandbox.kafka import LocalKafka
@@ -206,8 +216,10 @@ class Demo:
         watch = Watch(ledger, event.graceid, self.say)
         ended = watch.until_done(PATIENCE, LOOK)
         run_ok = ended and self._until(lambda: _run_succeeded(api, event.graceid), 60)
-        told = ended and self._until(lambda: self._announced(event, watch.names), 90)
-        return self._summary(ledger, event, airflow, {"analyses": ended, "airflow run": run_ok, "gracedb entries": told})
+        told = ended and self._until(lambda: self._announced(ledger, event), 90)
+        labelled = told and self._until(lambda: "DQOK" in self.gracedb_client().labels(event.graceid), 30)
+        checks = {"analyses": ended, "airflow run": run_ok, "gracedb entries": told, "label DQOK": labelled}
+        return self._summary(ledger, event, airflow, checks)
 
     def _until(self, condition: Callable[[], bool], seconds: float, pause: float = 1.0) -> bool:
         deadline = time.monotonic() + seconds
@@ -215,20 +227,30 @@ class Demo:
             time.sleep(pause)
         return found
 
-    def _announced(self, event: DemoEvent, analyses: list[str]) -> bool:
+    def _announced(self, ledger: Ledger, event: DemoEvent) -> bool:
+        """Every analysis' end, and the summary of the scans."""
         comments = " ".join(str(entry["comment"]) for entry in self.gracedb_client().logs(event.graceid))
-        return all(f"analysis {name} (" in comments for name in analyses)
+        analyses = summarise(ledger, event.graceid)["analyses"]
+        others = [name for name, row in analyses.items() if row["pipeline"] not in DATA_QUALITY]
+        return all(f"analysis {name} (" in comments for name in others) and "automatic omega scans finished for" in comments
 
     def _summary(self, ledger: Ledger, event: DemoEvent, airflow: LocalAirflow, checks: dict[str, bool]) -> bool:
         summary: dict[str, Any] = summarise(ledger, event.graceid)
         summary["chirp_mass"] = chirp_mass(ledger, event.graceid)
+        summary["significant_channels"] = significant_channels(ledger, event.graceid)
+        summary["verdicts"] = verdicts(ledger, event.graceid)
         summary["seconds_after_creation"] = self.alert_seconds
         mass = summary["chirp_mass"]
         checks["chirp mass"] = mass is not None and event.plausible(mass)
+        loud = [one["channel"].partition(":")[2] for one in summary["significant_channels"]]
+        strain = event.strain.channels["H1"].partition(":")[2]
+        checks["disturbed channels"] = {name for name in loud if name != strain} == DISTURBED
         summary["checks"] = checks
+        pages = summary.pop("pages")
         summary["addresses"] = {
             "airflow": airflow.url,
-            "pesummary": summary.pop("page"),
+            "pesummary": pages.get("pesummary", ""),
+            "omega scan": pages.get(OMEGA_SCAN, ""),
             "report": str(write_report(ledger, Settings.read(), self.out / "report").folder / "index.html"),
             "ledger": Settings.read().ledger_url,
             "gracedb": self.gracedb.url,

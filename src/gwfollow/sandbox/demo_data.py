@@ -8,12 +8,15 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from gwfollow.data.names import parse
 from gwfollow.errors import PermanentError
 from gwfollow.gracedb.client import GraceDBClient
+from gwfollow.sandbox.auxiliary import SOURCE, demo_channels
 from gwfollow.sandbox.strain import EVENT_TIME, Strain
 from gwfollow.settings import Settings
 
@@ -43,7 +46,7 @@ class DemoEvent:
 
 def make_event(folder: Path, gwosc: Path | None) -> DemoEvent:
     """Simulated strain as frames below `folder`, or the GWOSC files of GW150914 that are in `gwosc`."""
-    command = [sys.executable, "-m", "gwfollow.sandbox.strain", str(folder)]
+    command = [sys.executable, "-m", "gwfollow.sandbox.strain", str(folder), "--auxiliary"]
     if gwosc is not None:
         command += ["--gwosc", str(gwosc.expanduser().absolute()), "--gps", str(EVENT_TIME)]
     # in a process of its own: what it imports weighs half a gigabyte
@@ -75,8 +78,59 @@ def site_defaults(event: DemoEvent, folder: Path) -> tuple[Path, Path]:
     """Blueprints of what a site sets up once: the project's defaults, and where its frames lie."""
     frames = folder / "frames.yaml"
     data = {"channels": dict(event.strain.channels), "data files": dict(event.strain.files)}
-    frames.write_text(yaml.safe_dump({"kind": "configuration", "data": data}, sort_keys=False))
+    pipelines = {
+        "omegascan": {"scan": {"channel set": str(channel_set(event.strain, folder))}},
+        "dataquality": {"checks": {"frames": {"low latency": {ifo: [_vectors(ifo, folder)] for ifo in event.strain.detectors}}}},
+    }
+    frames.write_text(yaml.safe_dump({"kind": "configuration", "data": data, "pipelines": pipelines}, sort_keys=False))
     return Settings.read().configs_folder / "blueprints" / "demo-defaults.yaml", frames
+
+
+def channel_set(strain: Strain, folder: Path, ifo: str = "H1") -> Path:
+    """The set of the demonstration's omega scan: the strain and the auxiliary channels of one detector, by subsystem."""
+    name = parse(strain.files[ifo])
+    if name is None:
+        raise PermanentError(f"{strain.files[ifo]} is not named as frames are")
+    # what the 32 seconds of the frames allow
+    common = {"duration": 24, "fftlength": 4, "q range": [3.3166, 150], "plot time durations": [1, 4, 16]}
+    subsystems: dict[str, list[str]] = {}
+    for channel in demo_channels(ifo, strain.gps):
+        subsystems.setdefault(channel.name.partition(":")[2].partition("-")[0], []).append(channel.name)
+    auxiliary = f"{ifo}_{SOURCE}_AUX"
+    blocks = {
+        "GW": {
+            **common,
+            "name": "Strain",
+            "channels": [strain.channels[ifo]],
+            "frame type": name.description,
+            "frequency range": [20, 1024],
+            "always plot": True,
+        }
+    }
+    for subsystem, channels in subsystems.items():
+        blocks[subsystem] = {
+            **common,
+            "name": subsystem,
+            "channels": channels,
+            "frame type": auxiliary,
+            "frequency range": [4, None],
+        }
+    here = {"look up": [{"folder": str(folder)}], "timeout": 60}
+    document = {
+        "ifo": ifo,
+        "description": "Strain and thirty auxiliary channels that nobody has recorded: three are disturbed with the event",
+        "primary": {"channel": strain.channels[ifo], "frame type": name.description, "f low": 20, "duration": 24, "fftlength": 4},
+        "blocks": blocks,
+        "frame types": {name.description: here, auxiliary: here},
+    }
+    path = folder / f"demo_{ifo}.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    return path
+
+
+def _vectors(ifo: str, folder: Path) -> dict[str, Any]:
+    ways = [{"way": "folder", "path": str(folder)}]
+    return {"frame_type": f"{ifo}_{SOURCE}_DQ", "timeout": 60, "ways": ways}
 
 
 def _template(folder: Path, name: str) -> Template:

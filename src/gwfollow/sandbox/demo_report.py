@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -11,10 +13,11 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from gwfollow.errors import NotFound
-from gwfollow.ledger.schema import Analysis, Attempt, Event, Inbox, Job, Outbox
+from gwfollow.ledger.schema import Analysis, Attempt, Check, Event, Inbox, Job, Outbox
 from gwfollow.ledger.store import Ledger, find_event
 from gwfollow.life.look import look, page_of
 from gwfollow.life.site import assets_of, current_attempt, last_job
+from gwfollow.naming import OMEGA_SCAN
 
 #: nothing more happens to an analysis in one of these
 AT_REST = frozenset({"uploaded", "finalised", "stuck", "stopped", "cancelled", "manual", "wait"})
@@ -86,13 +89,32 @@ def summarise(ledger: Ledger, event: str) -> dict[str, Any]:
     with ledger.read() as session:
         rows = find_event(session, event).analyses
         analyses = {row.name: _analysis(session, row) for row in rows}
-    page = ""
-    for name in analyses:
+    pages = {}
+    for name, row in analyses.items():
         try:
-            page = str(page_of(ledger, event, name))
+            pages[row["pipeline"]] = str(page_of(ledger, event, name))
         except NotFound:
             continue
-    return {"event": event, "analyses": analyses, "page": page}
+    return {"event": event, "analyses": analyses, "pages": pages}
+
+
+def significant_channels(ledger: Ledger, event: str) -> list[dict[str, Any]]:
+    """What the omega scan found, the loudest first: channel, signal-to-noise ratio, frequency (Hz), time (GPS s)."""
+    with ledger.read() as session:
+        for row in find_event(session, event).analyses:
+            attempt = current_attempt(session, row)
+            file = assets_of(session, attempt).get("scan", {}).get("") if attempt else None
+            if row.pipeline == OMEGA_SCAN and file is not None:
+                result = json.loads(file.path.read_text())
+                return [{"channel": one["channel"], **one["peak"]} for one in result["channels"] if one["significant"]]
+    return []
+
+
+def verdicts(ledger: Ledger, event: str) -> dict[str, str]:
+    """The event's checks: name -> pass, fail or unknown."""
+    with ledger.read() as session:
+        query = select(Check.name, Check.verdict).join(Event, Check.event_id == Event.id).where(Event.name == event)
+        return {row.name: row.verdict for row in session.execute(query.order_by(Check.name))}
 
 
 def chirp_mass(ledger: Ledger, event: str) -> dict[str, float] | None:
@@ -136,6 +158,12 @@ def print_summary(summary: Mapping[str, Any], expected: str) -> None:
             f"\n  chirp mass (detector frame): {mass['median']:.2f} solar masses, 90% interval {mass['low']:.2f} to {mass['high']:.2f}"
         )
         print(f"  {expected}; quick sampler settings, for demonstration only")
+    if summary["significant_channels"]:
+        print("\n  omega scan: channels that were disturbed with the event")
+        for one in summary["significant_channels"]:
+            print(f"    {one['channel']:32} SNR {one['snr']:5.1f} at {one['frequency']:6.1f} Hz, GPS {one['time']:.3f}")
+        counts = Counter(summary["verdicts"].values())
+        print(f"  checks of the data: {', '.join(f'{counts[verdict]} {verdict}' for verdict in sorted(counts))}\n")
     for name, address in summary["addresses"].items():
         print(f"  {name:10} {address}")
     failed = [name for name, good in summary["checks"].items() if not good]

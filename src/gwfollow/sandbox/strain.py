@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gwfollow.data.names import parse
 from gwfollow.errors import InputError
 
 GPS_START = 1126259446  # s
@@ -136,6 +137,21 @@ def write_frame(
     return path
 
 
+def write_surroundings(folder: Path, strain: Strain) -> None:
+    """What the frames of a detector hold beside the strain, over the same time: H1's auxiliary channels, all state vectors."""
+    from gwfollow.sandbox import auxiliary
+
+    for ifo, path in strain.files.items():
+        name = parse(path)
+        if name is None:
+            raise InputError(f"strain of {ifo}", path, "a name as frames have it")
+        start, end = name.start, name.start + name.duration
+        auxiliary.write_state_vector(folder, ifo, start=start, end=end)
+        if ifo == "H1":
+            channels = auxiliary.demo_channels(ifo, strain.gps)
+            auxiliary.write_auxiliary(folder, ifo, channels, start=start, end=end, length=end - start)
+
+
 def _polarizations(bilby: Any, parameters: dict[str, float]) -> Any:
     generator = bilby.gw.WaveformGenerator(
         duration=DURATION,
@@ -170,6 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--gwosc", type=Path, metavar="DIR", help="take GWOSC's HDF5 files of this folder instead of making strain"
     )
     parser.add_argument("--gps", type=float, default=EVENT_TIME, help="GPS time of the event in GWOSC's files, s")
+    parser.add_argument("--auxiliary", action="store_true", help="auxiliary channels of H1 and all state vectors too")
     asked = parser.parse_args(arguments)
     try:
         strain = (
@@ -180,6 +197,8 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
+    if asked.auxiliary:
+        write_surroundings(asked.folder, strain)
     print(json.dumps(asdict(strain), indent=1))
     return 0
 
