@@ -109,6 +109,8 @@ def test_public_strain_is_a_channel_too(shared: Path) -> None:
     folder = shared / "data" / "strain"
     config = on_the_fly("L1", [], 1126259462.4, in_folder(folder, "L1", 1126259462.4))
     assert [(block.channels, block.duration) for block in config.blocks] == [(("L1:GWOSC-STRAIN",), 24.0)]
+    assert config.blocks[0].always_plot
+    assert config.blocks[0].frequency_range == (10.0, None)
 
 
 def test_the_same_data_are_found_under_another_name(frames: Path) -> None:

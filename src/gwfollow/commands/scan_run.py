@@ -89,7 +89,7 @@ def _of_set(wanted: Wanted) -> ScanConfig:
     if wanted.ifo and wanted.ifo != found.ifo:
         raise InputError("--ifo", wanted.ifo, f"{found.ifo}, whose channels {found.name} has")
     overrides: dict[str, Any] = {"channels": list(wanted.channels)} if wanted.channels else {}
-    made = found.scan_config(gps=wanted.gps, title=wanted.title or f"{found.name} at {wanted.gps:.3f}", overrides=overrides)
+    made = found.scan_config(gps=wanted.gps, title=wanted.title or found.ifo, overrides=overrides)
     changes: dict[str, Any] = {
         key: getattr(wanted, key) for key in ("engine", "far_threshold") if getattr(wanted, key) is not None
     }

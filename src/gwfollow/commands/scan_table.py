@@ -57,7 +57,9 @@ def _cells(one: ChannelResult, gps: float, correlated: bool) -> list[str]:
 def _words(result: ScanResult, top: int) -> list[str]:
     scanned = [one for one in result.channels if one.state == "scanned"]
     loud = sum(one.significant for one in scanned)
-    words = [f"{result.title}: {len(scanned)} of {len(result.channels)} channels scanned, {loud} significant, {result.state}"]
+    words = [
+        f"{result.title}, GPS {result.gps:.3f}: {len(scanned)} of {len(result.channels)} channels scanned, {loud} significant, {result.state}"
+    ]
     if result.reason:
         words.append(f"  {result.reason}")
     words += [f"  missing {one.frame_type}: {one.message or _spans(one.segments)}" for one in result.missing]

@@ -31,6 +31,9 @@ FASTEST = 4096.0
 _NO_SERIES = ("*STATE_VECTOR*", "*DQ_VECTOR*", "*-ODC_*", "*_MASK", "*DQMASK", "*INJMASK", "*GPS_TIME*")
 #: s: what is transformed, the first that the frames hold
 _DURATIONS = (64.0, 48.0, 32.0, 24.0, 16.0, 12.0, 8.0, 6.0, 4.0)
+#: Hz: below it the strain is not calibrated
+STRAIN_F_LOW = 10.0
+STRAIN = "Strain"
 #: channels that are named, not found by a pattern, have their picture in any case: so many of them
 MOST_SHOWN = 20
 
@@ -93,7 +96,7 @@ def config(
     first = _primary(primary, held, gps) if primary else None
     used = {block.frame_type for block in blocks} | ({first.frame_type} if first else set())
     return ScanConfig(
-        title=title or f"{ifo} at {gps:.3f}",
+        title=title or ifo,
         gps=gps,
         ifo=ifo,
         channel_set=NAME,
@@ -142,11 +145,12 @@ def _fast_enough(
 
 
 def _blocks(series: Iterable[tuple[str, Held, float]], shown: Collection[str], gps: float) -> tuple[Block, ...]:
-    """Channels of one subsystem, frame type and class of rates make a block; those that are `shown` have their picture in any case."""
+    """Channels of one subsystem, frame type and class of rates make a block; those that are `shown`, and strain, have their picture in any case."""
     groups: dict[tuple[str, str, Alike, bool], list[tuple[str, Held, float]]] = {}
     for name, one, rate in series:
         alike = next(found for found in RATES if rate >= found.rate)
-        groups.setdefault((_subsystem(name), one.look_up.frame_type, alike, name in shown), []).append((name, one, rate))
+        plotted = name in shown or is_strain(name)
+        groups.setdefault((_subsystem(name), one.look_up.frame_type, alike, plotted), []).append((name, one, rate))
     blocks = []
     several = len({kind for _, kind, _, _ in groups}) > 1
     for (subsystem, kind, alike, plotted), members in groups.items():
@@ -163,7 +167,7 @@ def _blocks(series: Iterable[tuple[str, Held, float]], shown: Collection[str], g
                 duration=duration,
                 fftlength=fft_length(duration),
                 resample=FASTEST if fastest > FASTEST else None,
-                frequency_range=(alike.f_low, None),
+                frequency_range=(STRAIN_F_LOW if subsystem == STRAIN else alike.f_low, None),
                 search=min(alike.search, duration),
                 snr_threshold=5.5,
                 always_plot=plotted,
@@ -174,8 +178,16 @@ def _blocks(series: Iterable[tuple[str, Held, float]], shown: Collection[str], g
     return tuple(blocks)
 
 
+def is_strain(channel: str) -> bool:
+    """By the names that strain has: H1:GDS-CALIB_STRAIN, H1:GWOSC-4KHZ_R1_STRAIN, V1:Hrec_hoft_16384Hz."""
+    name = channel.partition(":")[2].upper()
+    return "STRAIN" in name or "HOFT" in name
+
+
 def _subsystem(channel: str) -> str:
-    """``H1:PEM-EX_MIC_DQ``: PEM."""
+    """``H1:PEM-EX_MIC_DQ``: PEM; the strain by itself, wherever it comes from."""
+    if is_strain(channel):
+        return STRAIN
     return channel.partition(":")[2].partition("-")[0] or "channels"
 
 
@@ -207,7 +219,7 @@ def _primary(channel: str, held: Iterable[Held], gps: float) -> Primary:
             return Primary(
                 channel=channel,
                 frame_type=one.look_up.frame_type,
-                f_low=4.0,
+                f_low=STRAIN_F_LOW if is_strain(channel) else 4.0,
                 resample=FASTEST if rate > FASTEST else None,
                 duration=duration,
                 fftlength=fft_length(duration),
