@@ -34,7 +34,8 @@ class Piece:
 
 
 class DataFile(Protocol):
-    channels: Collection[str]
+    @property
+    def channels(self) -> Collection[str]: ...
 
     def pieces(self, channel: str, wanted: Segment) -> Iterator[Piece]:
         """What the file has of a channel in a stretch of time, and perhaps more around it.  Raises `Damaged`."""
@@ -59,7 +60,7 @@ class Frames:
 
     def __init__(self, path: Path) -> None:
         import lal
-        import lalframe
+        import lalframe  # type: ignore[import-untyped,unused-ignore]
 
         lal.ClobberDebugLevel(0)  # what it would print is raised as well
         self._path, self._lib = path, lalframe
@@ -80,9 +81,12 @@ class Frames:
     def _open(self) -> tuple[Any, Any]:
         try:
             file = self._lib.FrameUFrFileOpen(str(self._path), "r")
-            return file, self._lib.FrameUFrTOCRead(file)
-        except (RuntimeError, MemoryError) as error:
-            raise Damaged("it is no frame file, or cut off (its table of contents cannot be read)") from error
+            contents = self._lib.FrameUFrTOCRead(file)
+        except (RuntimeError, MemoryError):
+            contents = None
+        if contents is None:  # whoever asks it for anything now dies
+            raise Damaged("it is no frame file, or cut off (its table of contents cannot be read)")
+        return file, contents
 
     def _piece(self, channel: str, number: int, start: float) -> Piece:
         lib = self._lib
@@ -149,7 +153,7 @@ def _copied(pointer: Any, count: int, kind: np.dtype[Any]) -> np.ndarray[Any, An
 
 
 #: types of vectors in frames, by the numbers of LIGO-T970130, table 4 (`lalframe.FRAMEU_FR_VECT_*`)
-_TYPES = {
+_TYPES: dict[int, np.dtype[Any]] = {
     0: np.dtype("i1"),
     1: np.dtype("i2"),
     2: np.dtype("f8"),

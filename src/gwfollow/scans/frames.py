@@ -1,7 +1,7 @@
 """Many channels of a stretch of time from files: each file is opened once for all of them.
 
 What is missing, twice there or damaged is told for each channel; where a damaged file has a spare that covers its time, that is read
-instead.  Samples keep the type in which they are recorded until `Series.scaled`.
+instead.  Samples keep the type in which they are recorded.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from gwfollow.data.segments import Segment, missing, told
 from gwfollow.scans.frame_files import Damaged, DataFile, open_file
 from gwfollow.scans.model import ChannelState
 
+#: how the message of a channel begins that was scanned between gaps
+SHORTENED = "scanned only "
+
 
 @dataclass(frozen=True)
 class Series:
@@ -33,18 +36,6 @@ class Series:
     @property
     def duration(self) -> float:
         return len(self.values) / self.rate
-
-    def scaled(self) -> tuple[np.ndarray[Any, Any], float, float]:
-        """float32 samples of mean 0 and standard deviation 1, and the mean and deviation that they had.
-
-        Strain (1e-19, its square below what float32 holds) and counts far from zero keep their precision so; whitening undoes any scale.
-        """
-        exact = self.values.astype(np.float64)
-        mean = float(exact.mean())
-        exact -= mean
-        deviation = float(exact.std()) or 1.0
-        exact /= deviation
-        return exact.astype(np.float32), mean, deviation
 
 
 @dataclass(frozen=True)
@@ -101,18 +92,17 @@ def read(
     ifo: str,
     around: Segment,
     shortest: float,
-    avoid: Mapping[str, str] | None = None,
+    bad: dict[str, str],
     opening: Callable[[FrameFile], None] = lambda file: None,
 ) -> dict[str, Series | Unread]:
     """Every channel over ``coverage.wanted``, or as much of it without gap as holds `around` and lasts `shortest` seconds at least.
 
     Parameters
     ----------
-    avoid : files that must not be opened, by their URL, and why
+    bad : files that must not be opened, by their URL, and why; those that turn out to be damaged are added
     opening : told each file just before it is opened, for who has to know what ended this process
     """
     reading = {name: _Channel(name, coverage.wanted) for name in dict.fromkeys(channels)}
-    bad = dict(avoid or {})
     known = [*coverage.files, *coverage.spare]
     waiting = [file for file in coverage.files if file.url not in bad] if not bad else _without(known, bad, coverage.wanted)
     done: set[str] = set()
@@ -163,7 +153,7 @@ def _ended(channel: _Channel, wanted: Segment, around: Segment, shortest: float,
     first = round((begin - wanted[0]) * channel.rate)
     values = channel.values[first : first + math.floor((end - begin) * channel.rate)]
     if gaps:
-        why.insert(0, f"scanned {end - begin:g} of {wanted[1] - wanted[0]:g} s")
+        why.insert(0, f"{SHORTENED}{end - begin:g} of {wanted[1] - wanted[0]:g} s")
     return _checked(Series(channel.name, begin, channel.rate, values, "; ".join(why)))
 
 
@@ -198,4 +188,4 @@ def _short(known: Iterable[FrameFile], url: str) -> str:
     return next((file.name for file in known if file.url == url), url)
 
 
-__all__ = ["Series", "Unread", "read"]
+__all__ = ["SHORTENED", "Series", "Unread", "read"]

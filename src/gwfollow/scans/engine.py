@@ -1,0 +1,275 @@
+"""gwfollow's own scan: the order of the work, and what becomes of it when something goes wrong.
+
+The process that runs this reads no frames and transforms nothing: its crew does (`chunk`), so that a damaged file, a lack of memory or a
+fault in one channel is a sentence in the result.  A frame type is scanned as soon as all of it is there, or its deadline has passed; the
+primary channel goes first.  Channels that were scanned before the primary channel came are correlated with it afterwards.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType as StackFrame
+from typing import Any
+
+from gwfollow.scans.arrival import FetchJob, FrameType, types_of
+from gwfollow.scans.chunk import ChunkJob, PrimaryJob, plan_ahead
+from gwfollow.scans.correlation import Template
+from gwfollow.scans.crew import Crew, Event
+from gwfollow.scans.drafts import NotWritten
+from gwfollow.scans.flags import FlagJob, FlagState
+from gwfollow.scans.memory import Share
+from gwfollow.scans.model import Block, ChannelResult, ScanConfig, ScanResult
+from gwfollow.scans.outcome import Outcome
+from gwfollow.scans.record import Record, key
+
+#: s between two questions of who has the frames
+POLL = 2.0
+#: s the loop waits at most before it looks at the clock
+TICK = 0.25
+#: s for what the channels of one job need of one file: a damaged file can keep the reading library busy for ever
+READING = 300.0
+Say = Callable[[str], None]
+
+
+def scan(config: ScanConfig, folder: Path, say: Say = print) -> ScanResult:
+    """Scan what `config` asks for into `folder`; what an earlier scan of the same configuration found there is taken up.
+
+    Raises
+    ------
+    InputError : a configuration that contradicts itself
+    NotWritten : the disk is full; what was written stays
+    """
+    from lal import GPSTimeNow
+
+    work = _Scan(config, folder, say, lambda: float(GPSTimeNow()))
+    try:
+        with _on_sigterm(work.stop):
+            work.run()
+    finally:
+        work.crew.close()
+    return work.outcome.write(final=True)
+
+
+class _Scan:
+    def __init__(self, config: ScanConfig, folder: Path, say: Say, gps_now: Callable[[], float]) -> None:
+        self.config, self.folder, self.say, self.gps_now = config, folder, say, gps_now
+        self.share = Share.of(config)
+        self.crew = Crew(self.share.processes)
+        self.types = types_of(config, gps_now())
+        self.record = Record(folder, config)
+        self.outcome = Outcome(config, folder, self.types, self.record.found)
+        self.bad = self.outcome.bad
+        self.flags: dict[str, FlagState] = {}
+        self.opened: dict[int, tuple[str, float]] = {}  # job -> the file that it is in, and since when
+        self.blocks = list(config.blocks)  # not begun
+        self.template: Template | None = None
+        self.primary = "none" if config.primary is None else "awaited"
+        self.ends = time.monotonic() + config.time_limit
+        self.asked = -POLL
+        self.stopped = ""
+
+    def stop(self, why: str) -> None:
+        self.stopped = why
+
+    # ---- the loop ----------------------------------------------------------------------------------------------------
+    def run(self) -> None:
+        if self.record.found:
+            self.say(f"{len(self.record.found)} channels were scanned before, and are not scanned again")
+        plan_ahead(self.config)
+        self._ask_flags()
+        while not self._over():
+            self._look()
+            self._begin()
+            for event in self.crew.events(TICK):
+                self._hear(event)
+            self._end_endless()
+            self.outcome.write_now_and_then()
+
+    def _over(self) -> bool:
+        if time.monotonic() > self.ends:
+            self.stop(f"the time limit of {self.config.time_limit:g} s is over")
+        if self.stopped:
+            self.outcome.stopped = self.stopped
+            return True
+        waiting = self.blocks or self.primary in ("awaited", "running") or self.crew.unfinished
+        return not waiting
+
+    def _look(self) -> None:
+        """Ask for the frames that are not there yet, and have those brought that lie elsewhere."""
+        if time.monotonic() < self.asked + POLL:
+            return
+        for kind in self.types.values():
+            if not kind.settled and kind.look(self.gps_now()):
+                self.say(kind.sentence())
+            if kind.settled and not kind.local and not kind.fetching:
+                kind.fetching = True
+                self.crew.give(FetchJob(kind.name, kind.coverage, self.folder))
+        self.asked = time.monotonic()
+
+    def _begin(self) -> None:
+        """Hand out what has its data."""
+        primary = self.config.primary
+        if primary is not None and self.primary == "awaited" and self.types[primary.frame_type].local:
+            self.primary = "running"
+            self.crew.give(
+                PrimaryJob(self.config, self.types[primary.frame_type].coverage, self.folder, dict(self.bad)), first=True
+            )
+        if self.primary == "running":
+            return  # a moment: what comes now is correlated at once
+        for block in [block for block in self.blocks if self.types[block.frame_type].local]:
+            flag = self._flag_of(block)
+            if flag is not None and flag not in self.flags:
+                continue
+            self.blocks.remove(block)
+            if flag is not None and not self.flags[flag].active:
+                self._end_block(block, self.flags[flag])
+                continue
+            self._give(block, [name for name in dict.fromkeys(block.channels) if (block.key, name) not in self.record.found])
+
+    def _give(self, block: Block, channels: list[str]) -> None:
+        size = self.share.channels(block, len(channels))
+        for first in range(0, len(channels), size):
+            part = channels[first : first + size]
+            coverage = self.types[block.frame_type].coverage
+            self.crew.give(
+                ChunkJob(self.config, block, part, coverage, self.folder, self.share.bytes, dict(self.bad), self.template)
+            )
+
+    # ---- flags -------------------------------------------------------------------------------------------------------
+    def _flag_of(self, block: Block) -> str | None:
+        return None if self.config.ignore_state_flags else block.state_flag
+
+    def _ask_flags(self) -> None:
+        for flag in dict.fromkeys(filter(None, map(self._flag_of, self.blocks))):
+            reach = max(self.types[block.frame_type].wanted for block in self.blocks if self._flag_of(block) == flag)
+            self.crew.give(FlagJob(flag, reach))
+
+    def _end_block(self, block: Block, flag: FlagState) -> None:
+        cure = "" if flag.active is False else "; `ignore_state_flags` scans without the answer"
+        state: Any = "state off" if flag.active is False else "failed"
+        self._final([self._unscanned(block, name, state, f"{flag.message}{cure}") for name in dict.fromkeys(block.channels)])
+
+    # ---- what the crew says ------------------------------------------------------------------------------------------
+    def _hear(self, event: Event) -> None:
+        job = event.job
+        if event.kind == "reported":
+            self._reported(job, event.content)
+            return
+        file, _ = self.opened.pop(id(job), ("", 0.0))
+        if isinstance(event.content, NotWritten):
+            raise event.content
+        if event.kind == "died" and file:
+            self.say(f"{file}: the process that read it {event.content}; it is not opened again")
+            self._avoid({file: f"the process that read it {event.content}"})
+        if isinstance(job, ChunkJob):
+            self._chunk_ended(job, event, bool(file))
+        elif isinstance(job, PrimaryJob):
+            self._primary_ended(event, bool(file))
+        elif isinstance(job, FlagJob) and job.flag not in self.flags:
+            self.flags[job.flag] = FlagState(job.flag, None, f"whether {job.flag} was active is unknown: {event.content}")
+        elif isinstance(job, FetchJob):
+            self._fetched(self.types[job.frame_type], event)
+
+    def _reported(self, job: Any, content: Any) -> None:
+        match content:
+            case ("opening", str(url)):
+                self.opened[id(job)] = (url, time.monotonic())
+            case ("read", dict(bad)):
+                self.opened.pop(id(job), None)
+                self._avoid(bad)
+            case ("peaks", list(results)):
+                self.outcome.provisional(results)
+            case ("final", list(results)):
+                self._final(results)
+            case ("primary", ChannelResult() as result, template):
+                self.outcome.primary, self.template = result, template
+            case FlagState():
+                self.flags[content.flag] = content
+            case coverage:
+                self.types[job.frame_type].coverage = coverage
+
+    def _avoid(self, bad: dict[str, str]) -> None:
+        """Later jobs, and those that wait, do not open these files again."""
+        self.bad.update(bad)
+        for job in self.crew.jobs:
+            if isinstance(job, ChunkJob | PrimaryJob):
+                job.bad.update(bad)
+
+    def _chunk_ended(self, job: ChunkJob, event: Event, in_a_file: bool) -> None:
+        rest = [name for name in job.channels if (job.block.key, name) in job.open]
+        if not rest:
+            return
+        if event.kind == "died" and (in_a_file or len(rest) > 1):
+            size = len(rest) if in_a_file else -(-len(rest) // 2)  # whose fault was it?
+            for first in range(0, len(rest), size):
+                self.crew.give(job.of(rest[first : first + size], self.bad), first=True)
+            return
+        why = f"the process that scanned it {event.content}" if event.kind == "died" else str(event.content)
+        self._final([self._unscanned(job.block, name, "failed", why) for name in rest])
+
+    def _primary_ended(self, event: Event, in_a_file: bool) -> None:
+        if event.kind == "died" and in_a_file:
+            self.primary = "awaited"  # once more, without the file
+            return
+        self.primary = "done"
+        if self.outcome.primary is None:
+            self.outcome.no_primary(f"the process that read it {event.content}" if event.kind == "died" else str(event.content))
+        if self.template is not None and self.config.correlate:
+            self._correlate_late()
+
+    def _correlate_late(self) -> None:
+        late = [result for result in self.record.found.values() if result.significant and result.correlation is None]
+        for block in self.config.blocks:
+            if block not in self.blocks and (names := [result.channel for result in late if result.block == block.key]):
+                self._give(block, names)
+
+    def _fetched(self, kind: FrameType, event: Event) -> None:
+        kind.local = True
+        if event.kind != "done":
+            kind.said = str(event.content)
+        self.say(kind.sentence())
+
+    def _end_endless(self) -> None:
+        for job in self.crew.jobs:
+            if id(job) in self.opened and time.monotonic() > self.opened[id(job)][1] + READING:
+                self.crew.kill(job)
+
+    # ---- ends --------------------------------------------------------------------------------------------------------
+    def _unscanned(self, block: Block, channel: str, state: Any, message: str) -> ChannelResult:
+        return ChannelResult(channel=channel, block=block.key, frame_type=block.frame_type, state=state, message=message)
+
+    def _final(self, results: list[ChannelResult]) -> None:
+        if not results:
+            return
+        self.record.add(results)
+        self.outcome.final(results)
+        for job in self.crew.jobs:
+            if isinstance(job, ChunkJob):
+                job.open -= {key(result) for result in results}
+        counted = Counter(result.state for result in self.record.found.values())
+        self.say(
+            f"{len(self.record.found)} of {self.outcome.asked} channels: " + ", ".join(f"{n} {s}" for s, n in counted.items())
+        )
+
+
+@contextmanager
+def _on_sigterm(stop: Callable[[str], None]) -> Iterator[None]:
+    """What was found is kept, and said to be part of the whole."""
+
+    def heard(number: int, frame: StackFrame | None) -> None:
+        stop(f"stopped by {signal.Signals(number).name}")
+
+    before = {number: signal.signal(number, heard) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+__all__ = ["scan"]
