@@ -15,14 +15,9 @@ from pe_operators.base import CLEAR, AnalysisOperator, cleared_by_person, person
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from gwfollow.data.arrival import Awaited
     from gwfollow.life import Site
 
 ARGUMENTS = ("wanted", "poll_seconds", "settle")
-
-
-def _outcome(awaited: Awaited) -> dict[str, Any]:
-    return {"report": awaited.report(), "lack": awaited.lack()}
 
 
 class FrameCoverageTrigger(BaseTrigger):
@@ -49,7 +44,7 @@ class FrameCoverageTrigger(BaseTrigger):
         begun = time.monotonic()
         awaited = await shared_watch(self.poll_seconds).wait([Wanted.from_dict(each) for each in self.wanted])
         await asyncio.sleep(max(0.0, self.settle - (time.monotonic() - begun)))
-        yield TriggerEvent(_outcome(awaited))
+        yield TriggerEvent({"report": awaited.report(), "lack": awaited.lack(), "wanted": self.wanted})
 
 
 class FrameCoverageSensor(AnalysisOperator):
@@ -70,16 +65,34 @@ class FrameCoverageSensor(AnalysisOperator):
         self.poll_seconds = poll_seconds
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from gwfollow.life.awaited import await_again, look
+        from gwfollow.life.awaited import await_again
 
         site = self.site(context)
         if cleared_by_person(context):
             why = "its wait for data was cleared in the web UI"
             person = person_site(site, self.event, self.task_id, CLEAR)
             translated(lambda: await_again(person, self.event, self.analysis, why=why))
+        return self._follow(site)
+
+    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Called when the trigger fired."""
+        from gwfollow.data.arrival import Wanted
+        from gwfollow.life.awaited import wants
+
+        site = self.site(context)
+        if event["lack"]:
+            wanted = translated(lambda: wants(site, self.event, self.analysis))
+            if wanted != [Wanted.from_dict(each) for each in event["wanted"]]:
+                self.log.info("what is awaited has changed meanwhile")  # the event has another time, or another run has begun
+                return self._follow(site)
+        return self._conclude(site, event["report"], event["lack"])
+
+    def _follow(self, site: Site) -> dict[str, Any]:
+        from gwfollow.life.awaited import look
+
         awaited = translated(lambda: look(site, self.event, self.analysis))
         if awaited.over:
-            return self._conclude(site, **_outcome(awaited))
+            return self._conclude(site, awaited.report(), awaited.lack())
         for sentence in awaited.sentences():
             self.log.info("%s", sentence)
         self.defer(
@@ -92,10 +105,6 @@ class FrameCoverageSensor(AnalysisOperator):
             timeout=None,
         )
         raise AssertionError("defer does not return")
-
-    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Called when the trigger fired."""
-        return self._conclude(self.site(context), **event)
 
     def _conclude(self, site: Site, report: dict[str, Any], lack: str) -> dict[str, Any]:
         from gwfollow.life.awaited import skip

@@ -184,9 +184,24 @@ def test_one_that_is_stopped_while_it_waits_keeps_the_persons_word(
     awaits(monkeypatch, tmp_path, just_now(), "H1_R", timeout=0.0)
     with site.ledger.change(who="bob") as change:
         change.set_status(change.analysis(EVENT, "echo"), "cancelled", reason="not needed")
-    with pytest.raises(AirflowSkipException):
-        sensor().resume(context(), {"report": {"complete": False, "frames": []}, "lack": "nothing came"})
+    with pytest.raises(AirflowSkipException, match="is cancelled: not needed"):
+        sensor().resume(context(), {"report": {"complete": False, "frames": []}, "lack": "nothing came", "wanted": []})
     assert state(site) == ("cancelled", "not needed")
+
+
+def test_an_answer_about_another_time_than_the_event_has_now_skips_nothing(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = just_now()
+    awaits(monkeypatch, tmp_path, end - 100, "H1_R", timeout=102.0)
+    payload = fired(deferred())
+    assert payload["lack"]
+    awaits(monkeypatch, tmp_path, end, "H1_R")
+    with pytest.raises(TaskDeferred) as raised:
+        sensor().resume(context(), payload)
+    trigger: Any = raised.value.trigger
+    assert trigger.wanted[0]["stretch"] == [end - 8.0, end]
+    assert state(site)[0] == "ready"
 
 
 def test_one_that_cannot_say_what_it_waits_for_fails_with_the_reason(site: Site) -> None:

@@ -96,7 +96,7 @@ class Watch:
     """
 
     def __init__(self, poll_seconds: float) -> None:
-        self.poll_seconds = poll_seconds
+        self.poll_seconds = max(poll_seconds, 0.01)  # others live in this loop too
         self._stretches: dict[_Key, _Stretch] = {}
         self._looking: dict[AnyWay, asyncio.Task[None]] = {}
 
