@@ -185,6 +185,9 @@ def test_a_request_goes_through_the_ledger(gwfollow: Callable[..., str], checkou
     assert gwfollow("scan", "request", "--event", "GW1", "--set", "H1_strain").startswith("GW1/scan-H1_strain: in hand already")
     told = gwfollow("scan", "request", "--gps", "1126259462.4", "--set", "H1_reduced", "-c", "H1:PEM-*", "--engine", "gwdetchar")
     assert told.startswith("scan-1126259462.400/scan-H1_reduced-")
+    monkeypatch.chdir(checkout / "include" / "configs" / "channel_sets")
+    gwfollow("scan", "request", "--event", "GW1", "--set", "./V1_strain.yaml")
+    assert f"channel set: {checkout}/include/configs/channel_sets/V1_strain.yaml" in gwfollow("show", "GW1/scan-V1_strain")
     with pytest.raises(NotFound, match="did you mean 'H1_strain'"):
         gwfollow("scan", "request", "--event", "GW1", "--set", "H1_strian")
     with pytest.raises(InputError, match="one of them: what shall be scanned"):

@@ -89,6 +89,9 @@ def request(**given: Any) -> None:
 
     if not (given["event"] or given["gps"]):
         raise InputError("--event, --gps", None, "one of them: what shall be scanned")
+    if given["channel_set"] and ("/" in given["channel_set"] or Path(given["channel_set"]).suffix):
+        # who reads it later stands elsewhere
+        given["channel_set"] = str(Path(given["channel_set"]).expanduser().absolute())
     settings = Settings.read()
     site = Site(open_ledger(settings), settings, who=who())
     asked = ask(site, **given)
