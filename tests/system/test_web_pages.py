@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from web_server import ATTACK, EVENT, QUIET, WebServer, tell_story
+from web_server import ATTACK, EVENT, QUIET, SCAN, WebServer, scan_so_far, tell_story
 
 from gwfollow.alerts import inbox
 from gwfollow.alerts.folders import Folders
@@ -130,6 +130,27 @@ def test_the_events_dag_has_a_tab_with_its_alerts_and_its_sky_map(admin: Seat) -
     assert f"Sky map made {ATTACK}" in rows[2]
 
 
+def test_the_tab_shows_the_loudest_channels_and_what_the_scan_finds_next(admin: Seat, server: WebServer) -> None:
+    frame = admin.open(f"/dags/event.{EVENT}/plugin/gwfollow-event")
+    quality = frame.get_by_role("region", name="Data quality")
+    quality.get_by_text("3 of 5 channels have come to an end").wait_for()
+    assert quality.locator(".state.warning", has_text="unknown").count() == 2
+    picture = quality.get_by_role("img", name="figure of H1:PEM-LOUD")
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1320
+    assert ATTACK in quality.inner_text()
+    scan_so_far(server.data, waiting=1)
+    quality.get_by_text("4 of 5 channels have come to an end").wait_for()  # by itself
+    quality.get_by_role("link", name=SCAN).click()
+    names = frame.get_by_role("region", name="Channels").locator("tbody th")
+    playwright.expect(names).to_have_count(4)
+    frame.get_by_role("link", name="SNR").click()
+    frame.locator("th[aria-sort=descending]").wait_for()
+    assert names.first.inner_text() == "H1:PEM-LOUD"
+    frame.get_by_label("find").fill("late")
+    frame.get_by_role("button", name="Filter").click()
+    playwright.expect(names).to_have_count(1)
+
+
 def test_a_retracted_test_event_is_shown_as_such_and_the_attack_stays_text(admin: Seat) -> None:
     frame = admin.open(f"/dags/event.{QUIET}/plugin/gwfollow-event")
     frame.get_by_text("RETRACTED by the label ADVNO").wait_for()
@@ -227,7 +248,10 @@ def test_the_check_of_contrast_sees_what_is_too_faint(admin: Seat) -> None:
     assert [words.split()[0] for words in page.evaluate(CONTRAST)] == ["H1."]
 
 
-@pytest.mark.parametrize("path", ["", "inbox", "inbox/1", "health", f"dag/event.{EVENT}", f"dag/event.{QUIET}"])
+PAGES = ["", "inbox", "inbox/1", "health", f"dag/event.{EVENT}", f"dag/event.{QUIET}", f"scan/{EVENT}/{SCAN}"]
+
+
+@pytest.mark.parametrize("path", PAGES)
 def test_everybody_can_use_the_pages(admin: Seat, path: str) -> None:
     """Names for controls, pictures and tables; readable contrast in both themes, wide and narrow; a focus that is seen."""
     page = admin.page

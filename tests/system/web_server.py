@@ -15,14 +15,16 @@ from gwfollow.alerts import inbox
 from gwfollow.alerts.folders import Folders
 from gwfollow.alerts.history import fold
 from gwfollow.alerts.reading import read
-from gwfollow.ledger.schema import Analysis, Event, Inbox, Listener
+from gwfollow.ledger.schema import Analysis, Attempt, Check, Event, Inbox, Listener
 from gwfollow.ledger.store import Ledger
+from scan_results import GPS, channel, scan
 from sky import write_skymap
 
 SUB_PATH = "/sub"
 #: what somebody who controls an alert's texts would like to run
 ATTACK = "<script>parent.document.title='taken'</script><img src=x onerror=\"parent.document.title='taken'\">"
 EVENT, QUIET = "S230101ab", "S230102cd"
+SCAN = "scan-H1"
 NOW = datetime(2023, 1, 1, 0, 0, 20, tzinfo=UTC)
 
 
@@ -105,6 +107,7 @@ def tell_story(url: str, data: Path) -> Ledger:
             id=8, name=EVENT, graceid=EVENT, gps=state["t_0"], source="gracedb", category="Production", alert=state, revision=1
         )
         event.analyses = [
+            Analysis(name=SCAN, pipeline="omegascan", status="running", attempt=1),
             Analysis(name="psd", pipeline="psd", status="uploaded", origin="loud compact binaries"),
             Analysis(name="bilby-fast", pipeline="bilby", status="running", origin="loud compact binaries"),
             Analysis(name="bilby-xphm", pipeline="bilby", status="stuck", reason=f"exit code 1: cannot read the PSD {ATTACK}"),
@@ -120,6 +123,14 @@ def tell_story(url: str, data: Path) -> Ledger:
         withdrawn["retracted_when"] = "2023-01-02T01:00:00+00:00"
         quiet = Event(id=16, name=QUIET, graceid=QUIET, gps=None, source="gracedb", category="MDC", alert=withdrawn, revision=1)
         change.session.add_all([event, quiet])
+        change.session.flush()
+        event.analyses[0].attempts = [Attempt(number=1, folder=str(scan_folder(data)), inputs={})]
+        unknown = Check(
+            event_id=event.id, name="H1 iDQ", ifo="H1", process="iDQ", verdict="unknown", summary=f"no frames {ATTACK}"
+        )
+        change.session.add(unknown)
+    scan_so_far(data, waiting=2)
+    with ledger.change(who="test") as change:
         for number, (state_, verdict, matched) in zip(stored, _verdicts(), strict=True):
             row = change.session.get_one(Inbox, number)
             if row.state != "refused":
@@ -158,6 +169,26 @@ def tell_story(url: str, data: Path) -> Ledger:
             ]
         )
     return ledger
+
+
+def scan_folder(data: Path) -> Path:
+    return data.parent / "run" / EVENT / SCAN / "attempt-1"
+
+
+def scan_so_far(data: Path, *, waiting: int) -> None:
+    """What the scan's worker has found, with figures."""
+    import numpy as np
+
+    from gwfollow.scans import figure, schema
+
+    folder = scan_folder(data)
+    folder.mkdir(parents=True, exist_ok=True)
+    series = figure.Series(GPS - 1, 64.0, np.zeros(128))
+    panels = figure.Panels(GPS, series, series, [figure.Spectrogram((GPS - 1, GPS + 1), (4.0, 32.0), np.ones((20, 30)))])
+    names = ["H1:PEM-LOUD", ATTACK, "H1:PEM-LATE"][: 3 - waiting + 1]
+    found = [channel(name, snr=20.0 - number) for number, name in enumerate(names)]
+    drawn = [one.model_copy(update={"plot": figure.draw(folder, one, panels)}) for one in found]
+    schema.write(scan(*drawn, channel("H1:GONE", message=ATTACK), state="running", waiting=waiting), folder / "scan.json")
 
 
 def _verdicts() -> list[tuple[str, str, bool]]:
@@ -200,4 +231,4 @@ def _log(comment: str) -> dict[str, Any]:
     return {"uid": EVENT, "alert_type": "log", "data": {"comment": comment, "filename": "bayestar.multiorder.fits", "N": 4}}
 
 
-__all__ = ["ATTACK", "EVENT", "QUIET", "SUB_PATH", "WebServer", "tell_story"]
+__all__ = ["ATTACK", "EVENT", "QUIET", "SCAN", "SUB_PATH", "WebServer", "scan_so_far", "tell_story"]
