@@ -34,6 +34,7 @@ def record(
     What `analysis` answered at an earlier attempt and does not answer any more is taken away.  Raises `InputError`.
     """
     given = valid(answers)
+    lock(change, event)
     rows = {row.name: row for row in change.session.scalars(select(Check).where(Check.event_id == event.id))}
     changed: dict[str, str] = {}
     for answer in given:
@@ -64,6 +65,12 @@ def valid(answers: Iterable[CheckResult]) -> list[CheckResult]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError("checks", twice, "one answer to each question")
     return given
+
+
+def lock(change: Change, event: Event) -> None:
+    """Whoever else would change the record, or what follows from it, waits until `change` is stored (SQLite lets one writer in at a time anyway)."""
+    change.session.flush()
+    change.session.execute(select(Event.id).where(Event.id == event.id).with_for_update())
 
 
 def of(session: Session, event: Event) -> list[Check]:
@@ -119,4 +126,4 @@ def _withdraw(change: Change, rows: Iterable[Check], answered: set[str], analysi
     return {row.name: f"{row.verdict} -> not asked any more" for row in gone}
 
 
-__all__ = ["as_document", "of", "record", "took_part", "valid"]
+__all__ = ["as_document", "lock", "of", "record", "took_part", "valid"]

@@ -59,6 +59,7 @@ def follow(change: Change, event: Event, labels: Labels) -> list[str]:
 
     if not _may_say(event) or is_test(event):
         return []
+    checks.lock(change, event)
     verdicts = [(row.process, row.verdict) for row in checks.of(change.session, event) if checks.took_part(event, row.ifo)]
     asked = []
     for label, there, ours_alone in wanted(labels, verdicts):
