@@ -31,6 +31,7 @@ from gwfollow.pipelines.base import Job
 from gwfollow.pipelines.omegascan import OVERHEAD_MB, OmegaScan
 from gwfollow.pipelines.testing import make_task
 from gwfollow.sandbox.auxiliary import Auxiliary, Glitch, write_auxiliary
+from gwfollow.scans import arrival
 from gwfollow.scans.model import CONFIG, PAGE, RESULT, TABLE
 from gwfollow.schedulers.base import JobState, JobStatus
 from gwfollow.settings import Settings
@@ -172,6 +173,16 @@ def test_a_job_that_died_goes_on_in_its_folder_but_not_one_that_says_that_it_fai
     leave_result(made.task.folder, "failed", reason="no channel could be scanned")
     assert made.resurrect(ended) is None
     assert made.failure_reason(ended) == "no channel could be scanned (exit code 3)"
+
+
+def test_downloaded_frames_are_not_stored_with_the_page(tmp_path: Path) -> None:
+    write_set(tmp_path)
+    made = built(tmp_path)
+    (made.task.folder / arrival.FRAMES).mkdir()
+    (made.task.folder / arrival.FRAMES / "H-H1_R-1126259392-64.gwf").write_bytes(b"IGWD")
+    for _ in range(2):
+        made.after_processing()
+    assert not (made.task.folder / arrival.FRAMES).exists()
 
 
 def test_cleaning_leaves_the_results(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ scan that is complete and looked at every channel, else *unknown*, and never *fa
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from gwfollow.scans.model import ChannelResult, ScanConfig, ScanResult
 
 JOB = "omegascan"
+#: below the attempt's folder: what the worker has downloaded (`gwfollow.scans.arrival`)
+FRAMES = "frames"
 #: MB beside what the engine plans with: the interpreter and its libraries
 OVERHEAD_MB = 600
 #: variables of ours that a worker needs on another machine too: how to ask for frames
@@ -143,6 +146,10 @@ class OmegaScan(CheckedPipeline):
         return None if failed else self.submit_dag()
 
     # ---- what is published, what may go --------------------------------------------------------------------------------
+    def after_processing(self) -> None:
+        """Frames that were downloaded go: the store keeps the page with all that lies beside it, and no raw data."""
+        shutil.rmtree(self.task.folder / FRAMES, ignore_errors=True)
+
     def store_results(self) -> Mapping[str, Path]:
         """``scan.json``, and the figure of each detector's strain as ``H1_omegascan.png``."""
         found = {told.ASSET: self.task.folder / told.RESULT}
@@ -155,7 +162,7 @@ class OmegaScan(CheckedPipeline):
         from gwfollow.scans.model import DONE
 
         folder = self.task.folder
-        return [folder / DONE, folder / "frames", *folder.glob("gwdetchar/*.lcf"), *folder.glob(".*.draft")]
+        return [folder / DONE, folder / FRAMES, *folder.glob("gwdetchar/*.lcf"), *folder.glob(".*.draft")]
 
     @classmethod
     def read_ini(cls, path: Path) -> dict[str, Any]:

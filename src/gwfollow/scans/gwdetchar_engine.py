@@ -175,7 +175,7 @@ class _Scan:
     def _take_insignificant(self) -> None:
         """While it runs: how far it is.  Of a significant channel the table has to be whole first."""
         seen = self._log().seen
-        text = f"not significant; {PROGRAM} does not say its peak"
+        text = f"{PROGRAM} does not say its peak"
         new = [(block, name) for block, name in self._open() if seen.get(name) == "insignificant"]
         self._final([ended(block, name, "scanned", text, self.inputs.rates[name]) for block, name in new])
 
