@@ -15,11 +15,14 @@ def page(kind: str, operator: BaseOperator) -> str:
     """Address of a page about the operator's analysis, below Airflow's own."""
     from urllib.parse import quote
 
+    event, analysis = getattr(operator, "event", ""), getattr(operator, "analysis", "")
+    return f"{_base()}/gwfollow/{kind}/{quote(str(event))}/{quote(str(analysis))}/"
+
+
+def _base() -> str:
     from airflow.sdk.configuration import conf
 
-    base = str(conf.get("api", "base_url", fallback="/")).rstrip("/")
-    event, analysis = getattr(operator, "event", ""), getattr(operator, "analysis", "")
-    return f"{base}/gwfollow/{kind}/{quote(str(event))}/{quote(str(analysis))}/"
+    return str(conf.get("api", "base_url", fallback="/")).rstrip("/")
 
 
 class JobLogLink(BaseOperatorLink):
@@ -38,3 +41,16 @@ class ResultPageLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         return page("results", operator)
+
+
+class EventLink(BaseOperatorLink):
+    """The DAG of the event, for tasks of other DAGs that are about it."""
+
+    name = "Event"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        from urllib.parse import quote
+
+        from gwfollow.naming import event_dag_id
+
+        return f"{_base()}/dags/{quote(event_dag_id(str(getattr(operator, 'event', ''))))}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pe_operators.base import EventOperator
-from pe_operators.links import ResultPageLink
+from pe_operators.links import EventLink, ResultPageLink
 from pe_operators.omega_scan import RequestsScan
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class RequestScanOperator(RequestsScan, EventOperator):
 
     template_fields = ("event", "again", *RequestsScan.ASKED)
     ui_color = "#fff4d6"
-    operator_extra_links = (ResultPageLink(),)
+    operator_extra_links = (ResultPageLink(), EventLink())
 
     def __init__(self, *, event: str | None = "", again: bool | str = False, **kwargs: Any) -> None:
         super().__init__(event=event or "", **self.keep_asked(kwargs))

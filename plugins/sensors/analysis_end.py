@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from gwfollow.errors import GWFollowError
 from pe_operators.base import AnalysisOperator, open_site, translated
-from pe_operators.links import JobLogLink, ResultPageLink
+from pe_operators.links import EventLink, JobLogLink, ResultPageLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -70,16 +72,16 @@ class AnalysisEndSensor(AnalysisOperator):
     """
 
     ui_color = "#fdeaea"
-    operator_extra_links = (JobLogLink(), ResultPageLink())
+    operator_extra_links = (JobLogLink(), ResultPageLink(), EventLink())
 
     def execute(self, context: Context) -> dict[str, Any]:
-        return self._follow(self.site(context))
+        return self._follow(self.site(context), context)
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Called when the trigger fired; somebody may have asked for another attempt meanwhile."""
-        return self._follow(self.site(context))
+        return self._follow(self.site(context), context)
 
-    def _follow(self, site: Site) -> dict[str, Any]:
+    def _follow(self, site: Site, context: Context) -> dict[str, Any]:
         from gwfollow.life.request import standing
 
         found = translated(lambda: standing(site, self.event, self.analysis))
@@ -87,7 +89,9 @@ class AnalysisEndSensor(AnalysisOperator):
         if found.good:
             return {"status": found.status, "attempt": found.attempt}
         if found.ended:
-            raise AirflowFailException(f"{self.event}/{self.analysis} is {found.status}: {found.reason or 'no reason was given'}")
+            reason = f"{self.event}/{self.analysis} is {found.status}: {found.reason or 'no reason was given'}"
+            beside(site, context, reason)
+            raise AirflowFailException(reason)
         self._wait(site)
         raise AssertionError("defer does not return")
 
@@ -104,3 +108,13 @@ class AnalysisEndSensor(AnalysisOperator):
             method_name="resume",
             timeout=None,
         )
+
+
+def beside(site: Site, context: Context, words: str) -> None:
+    """Write the reason beside the task, where a person sees it without its log; where Airflow does not take it, the log has it."""
+    from gwfollow.airflow_api import AirflowAPI
+
+    ti = context["ti"]
+    with contextlib.suppress(GWFollowError):
+        if (api := AirflowAPI.from_settings(site.settings)) is not None:
+            api.set_note(ti.dag_id, ti.run_id, ti.task_id, words, map_index=ti.map_index)

@@ -137,6 +137,7 @@ def test_a_scan_of_any_time_is_asked_for_by_the_form_and_followed_to_its_end(
     stage.api.start_run("omega_scan", "in-vain", form | {"frame_type": "H1_NOTHING"})
     until(lambda: state("follow", "in-vain").get("state") in ("success", "failed"), 120, lambda: stage.explain(event))
     assert state("follow", "in-vain")["state"] == "failed"
+    assert "is cancelled: skipped: " in str(state("follow", "in-vain")["note"])
 
 
 def test_the_form_is_refused_where_it_is_wrong_and_nothing_is_made(stage: Stage) -> None:

@@ -52,10 +52,10 @@ VIEWS = [
 def _links() -> list[Any]:
     """The extra links live beside the operators, in the plugins folder, which need not be there for the package to load."""
     try:
-        from pe_operators.links import JobLogLink, ResultPageLink
+        from pe_operators.links import EventLink, JobLogLink, ResultPageLink
     except ModuleNotFoundError:
         return []
-    return [JobLogLink(), ResultPageLink()]
+    return [JobLogLink(), ResultPageLink(), EventLink()]
 
 
 def preload() -> None:
