@@ -34,7 +34,7 @@ from gwfollow.schedulers.base import Resources
 
 if TYPE_CHECKING:
     from gwfollow.scans.channel_sets import ChannelSet
-    from gwfollow.scans.model import ChannelResult, ScanConfig, ScanResult
+    from gwfollow.scans.model import ScanConfig, ScanResult
 
 JOB = "omegascan"
 #: below the attempt's folder: what the worker has downloaded (`gwfollow.scans.arrival`)
@@ -154,7 +154,7 @@ class OmegaScan(CheckedPipeline):
         """``scan.json``, and the figure of each detector's strain as ``H1_omegascan.png``."""
         found = {told.ASSET: self.task.folder / told.RESULT}
         for channel in self._result().channels:  # the loudest first
-            if channel.plot and is_strain(channel):
+            if channel.plot and told.is_strain(channel.channel):
                 found.setdefault(f"{channel.channel.partition(':')[0]}_omegascan.png", self.task.folder / channel.plot)
         return found
 
@@ -233,12 +233,6 @@ def _searched(chosen: ChannelSet, gps: float, frame_type: str) -> tuple[float, f
     return (gps - min(windows) / 2, gps + min(windows) / 2) if windows else None
 
 
-def is_strain(channel: ChannelResult) -> bool:
-    """By the names that strain has: H1:GDS-CALIB_STRAIN, H1:GWOSC-4KHZ_R1_STRAIN, V1:Hrec_hoft_16384Hz."""
-    name = channel.channel.partition(":")[2].upper()
-    return "STRAIN" in name or "HOFT" in name
-
-
 def _files(chosen: ChannelSet) -> list[Path]:
     """The set's own files: its YAML, and the file of channels beside it."""
     if chosen.path is None:
@@ -248,4 +242,4 @@ def _files(chosen: ChannelSet) -> list[Path]:
     return [path for path in (chosen.path, *beside) if path.is_file()]
 
 
-__all__ = ["OmegaScan", "is_strain"]
+__all__ = ["OmegaScan"]

@@ -86,6 +86,12 @@ def tell(result: Mapping[str, Any]) -> Told:
     )
 
 
+def is_strain(channel: str) -> bool:
+    """By the names that strain has: H1:GDS-CALIB_STRAIN, H1:GWOSC-4KHZ_R1_STRAIN, V1:Hrec_hoft_16384Hz."""
+    name = channel.partition(":")[2].upper()
+    return "STRAIN" in name or "HOFT" in name
+
+
 def called(asked: Mapping[str, Any], analysis: str) -> str:
     """What an analysis' scan is called: its channel set; the analysis itself where channels are named one by one."""
     name = asked.get("channel set")
@@ -109,4 +115,4 @@ def _loud(channel: Mapping[str, Any]) -> str:
     return f"{channel['channel']} (SNR {peak['snr']:.1f} at {peak['frequency']:.0f} Hz)" if peak else str(channel["channel"])
 
 
-__all__ = ["ASSET", "LOUDEST", "PROCESS", "RESULT", "Told", "called", "check_name", "read", "tell"]
+__all__ = ["ASSET", "LOUDEST", "PROCESS", "RESULT", "Told", "called", "check_name", "is_strain", "read", "tell"]
