@@ -25,6 +25,7 @@ from gwfollow.ledger.outbox import deliver
 from gwfollow.ledger.schema import Journal, Outbox
 from gwfollow.ledger.store import Ledger, find_event
 from gwfollow.life import NoWork, Site, data_quality
+from gwfollow.life.awaited import look
 from gwfollow.life.build import build
 from gwfollow.life.finish import collect, process, publish
 from gwfollow.life.site import pipeline_for, task_for
@@ -32,7 +33,7 @@ from gwfollow.life.submit import submit
 from gwfollow.life.wait import Verdict, settle
 from gwfollow.pipelines.base import CheckResult
 from gwfollow.quality import worker
-from gwfollow.schedulers.base import JobState
+from gwfollow.schedulers.base import Job, JobState
 from gwfollow.schedulers.local import Local
 from gwfollow.schedulers.local_state import JobFolder
 from gwfollow.settings import Settings
@@ -152,6 +153,19 @@ def test_it_awaits_the_frames_of_the_window_and_runs_also_without_them(site: Sit
         pipeline = pipeline_for(task_for(session, row, row.attempts[0], site.settings))
     awaited = [(each.look_up.frame_type, each.wanted, each.need) for each in pipeline.awaits()]
     assert awaited == [("H1_T", (FIRST + 8, FIRST + 13), "none"), ("L1_T", (FIRST + 8, FIRST + 13), "none")]
+    seen = look(site, EVENT, "state")
+    assert (seen.over, seen.complete, seen.lack()) == (True, False, "")  # the deadline has passed, and nothing is skipped
+
+
+def test_the_job_is_told_where_to_ask_for_frames(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GWDATAFIND_SERVER", "datafind.example.org:443")
+    build(site, EVENT, "state")
+    with site.ledger.read() as session:
+        row = find_event(session, EVENT).analyses[0]
+        pipeline = pipeline_for(task_for(session, row, row.attempts[0], site.settings))
+    work = pipeline.submit_dag()
+    assert isinstance(work, Job)
+    assert work.resources.environment["GWDATAFIND_SERVER"] == "datafind.example.org:443"
 
 
 def test_good_data_are_ok_and_everything_is_told_once(site: Site, run: Callable[[], None], frames: Path, checkout: Path) -> None:

@@ -77,8 +77,9 @@ def test_a_vector_without_a_bit_for_the_group_is_left_out_and_told(configs: Path
         ({"start": GPS - 1}, (GPS - 3, GPS + 2)),
         ({"pipeline": "CWB"}, (GPS - 1.5, GPS + 1.5)),
         ({"window": {"before": 8}}, (GPS - 8, GPS + 2)),
+        ({"window": {"before": 8}, "pipeline": "CWB"}, (GPS - 8, GPS + 2)),
     ],
-    ids=["time", "begin and end", "begin", "search", "own"],
+    ids=["time", "begin and end", "begin", "search", "own", "own before the search's"],
 )
 def test_the_window_is_the_event_with_pads(configs: Path, document: dict[str, Any], window: tuple[float, float]) -> None:
     assert asked(configs, "H1", **document).window == pytest.approx(window)

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gwfollow.errors import InputError, PipelineError
 from gwfollow.naming import STATE_CHECKS
 from gwfollow.pipelines import inputs
-from gwfollow.pipelines.base import AssetFile, Assets, AwaitedData, CheckResult, Job, JobStatus, Pipeline
+from gwfollow.pipelines.base import AssetFile, Assets, AwaitedData, CheckResult, Job, JobStatus
+from gwfollow.pipelines.checked import CheckedPipeline
 from gwfollow.pipelines.dag_pipeline import was_killed
 from gwfollow.pipelines.files import tail, tails, write_text
 from gwfollow.quality.verdicts import told
@@ -26,9 +29,11 @@ if TYPE_CHECKING:
 
 CONFIG, RESULT = "dataquality-config.json", "dataquality.json"
 JOB = "dataquality"
+#: variables of ours that a worker needs on another machine too: how to ask for frames
+_PASSED = ("GWDATAFIND_SERVER", "LIGO_DATAFIND_SERVER")
 
 
-class DataQuality(Pipeline):
+class DataQuality(CheckedPipeline):
     """One verdict for each bit and detector; a verdict that cannot be reached is *unknown*, so the analysis ends in any case."""
 
     name = STATE_CHECKS
@@ -51,21 +56,17 @@ class DataQuality(Pipeline):
         return {"config": path}
 
     def submit_dag(self, dryrun: bool = False) -> Job:
+        passed = {name: os.environ[name] for name in _PASSED if os.environ.get(name)}
         return Job(
             executable=Path(sys.executable),
             arguments=("-m", "gwfollow.quality.worker", str(self.task.folder)),
             folder=self.task.folder,
             name=JOB,
-            resources=self.task.resources,
+            resources=replace(self.task.resources, environment=passed | dict(self.task.resources.environment)),
         )
 
-    def detect_completion(self) -> bool:
-        try:
-            self._result()
-        except PipelineError as error:
-            self.logger.info("not complete: %s", error)
-            return False
-        return True
+    def check(self) -> None:
+        self._result()
 
     def collect_assets(self) -> Assets:
         return {"data quality": {"": AssetFile(self.task.folder / RESULT)}}

@@ -213,7 +213,8 @@ def questions(
     if "labels" in over:
         raise InputError("checks.labels", over["labels"], f"nothing: labels are the site's, in {FILE}")
     file = load(configs, request.file, over)
-    start, end = _stretch(request, file.search(request.pipeline).window or file.window, gps)
+    of_search = None if "window" in over else file.search(request.pipeline).window
+    start, end = _stretch(request, of_search or file.window, gps)
     asked, left_out = [], []
     for question, why_not in _asked(file, request, interferometers):
         if why_not:
