@@ -113,3 +113,10 @@ def test_the_highest_bit_of_a_signed_integer_is_read() -> None:
 
 def test_samples_of_a_strange_type_are_unknown() -> None:
     assert judge([series(numpy.full(320, 3 + 0j))], 0, WINDOW).verdict == "unknown"
+
+
+def test_files_of_different_rates_and_types_are_read_each_as_it_is() -> None:
+    pieces = [constant(ON, "uint32", seconds=10), constant(ON, "float32", start=1000.0, rate=1.0)]
+    assert judge(pieces, 0, WINDOW).verdict == "pass"
+    off = judge(pieces, 2, WINDOW)
+    assert (off.verdict, off.samples, off.bad) == ("fail", 34, 34)
