@@ -59,34 +59,55 @@ def addresses(folder: Path) -> Iterator[list[str]]:
     server.server_close()
 
 
-def test_it_is_sorted_by_keys_searched_and_remembers_and_no_name_runs(addresses: list[str]) -> None:
-    complaints: list[str] = []
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        for address in addresses:
-            view = browser.new_page(viewport={"width": 390, "height": 844})
-            view.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-            view.on("pageerror", lambda error: complaints.append(str(error)))
-            view.goto(address)
-            names = view.locator("#channels tbody tr:visible th")
-            assert [text.split(" not ")[0] for text in names.all_inner_texts()] == [ATTACK, "H1:ASC-A", "H1:ASC-QUIET"]
-            assert view.locator("img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1320
-            view.get_by_role("button", name="correlation").focus()
-            view.keyboard.press("Enter")
-            assert names.first.inner_text() == "H1:ASC-A"
-            assert view.locator("th[aria-sort]").evaluate("head => [head.textContent, head.ariaSort]") == [
-                "correlation",
-                "descending",
-            ]
-            view.fill("#find", "asc")
-            view.select_option("#which", "s")
-            assert view.locator("#count").inner_text() == "1 of 3"
-            view.reload()  # as the page of a running scan does by itself
-            assert names.all_inner_texts() == ["H1:ASC-A"]
-            assert view.locator("th[aria-sort]").inner_text().startswith("correlation")
-            assert view.evaluate("document.documentElement.scrollWidth") <= 390
-            assert view.title() == "GW150914: H1_standard"
-            view.close()
-        browser.close()
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield opened
+        opened.close()
+
+
+def test_it_is_sorted_by_keys_searched_and_remembers_and_no_name_runs(browser: Any, addresses: list[str]) -> None:
+    complaints: list[str] = []
+    for address in addresses:
+        view = browser.new_page(viewport={"width": 390, "height": 844})
+        view.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        view.on("pageerror", lambda error: complaints.append(str(error)))
+        view.goto(address)
+        names = view.locator("#channels tbody tr:visible th")
+        assert [text.split(" not ")[0] for text in names.all_inner_texts()] == [ATTACK, "H1:ASC-A", "H1:ASC-QUIET"]
+        assert view.locator("img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1320
+        view.get_by_role("button", name="correlation").focus()
+        view.keyboard.press("Enter")
+        assert names.first.inner_text() == "H1:ASC-A"
+        assert view.locator("th[aria-sort]").evaluate("head => [head.textContent, head.ariaSort]") == [
+            "correlation",
+            "descending",
+        ]
+        view.fill("#find", "asc")
+        view.select_option("#which", "s")
+        assert view.locator("#count").inner_text() == "1 of 3"
+        view.reload()  # as the page of a running scan does by itself
+        assert names.all_inner_texts() == ["H1:ASC-A"]
+        assert view.locator("th[aria-sort]").inner_text().startswith("correlation")
+        assert view.evaluate("document.documentElement.scrollWidth") <= 390
+        assert view.title() == "GW150914: H1_standard"
+        view.close()
     assert complaints == []
+
+
+def test_the_page_of_a_running_scan_shows_its_end_by_itself_and_says_when_nothing_comes(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "REFRESH", 1)
+    long_ago = "2020-01-01T00:00:00+00:00"
+    page.write(scan(channel("H1:A", snr=9), state="running", waiting=4, updated=long_ago), tmp_path)
+    view = browser.new_page()
+    view.goto(f"{tmp_path.as_uri()}/index.html")
+    said = view.locator("#state")
+    playwright.expect(said).to_contain_text("Running: 1 of 5 channels")
+    playwright.expect(said).to_contain_text("its job may have ended before its time")
+    page.write(scan(channel("H1:A", snr=9), channel("H1:B", snr=8), updated=long_ago), tmp_path)
+    playwright.expect(said).to_have_text("Complete: 2 of 2 channels were scanned.", timeout=20_000)
+    view.close()
