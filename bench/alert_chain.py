@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
 from jinja2 import Template
 
 from gwfollow.gracedb.client import GraceDBClient
@@ -18,6 +21,15 @@ CHECKOUT = Path(__file__).parents[1]
 ANALYSIS = "first"
 #: takes a moment, so that the machine is free for the next alert
 QUICK = "pipeline: sleeper\nsleeper: {seconds: 0}\nscheduler: {request memory: 64 MB}\n"
+#: the same of one channel, whose frames are there before the alert
+SCAN = "pipeline: omegascan\nscan: {{channel set: {set}}}\nscheduler: {{request memory: 500 MB}}\n"
+SET = {
+    "ifo": "H1",
+    "description": "One channel",
+    "blocks": {
+        "AUX": {"name": "Auxiliary", "channels": ["H1:BENCH-AUX"], "frame type": "H1_SIM_AUX", "duration": 8, "fftlength": 2}
+    },
+}
 POLICY = """
 rules:
   - name: bench
@@ -34,8 +46,28 @@ class Chain:
         self.client = GraceDBClient(gracedb.url, ca=gracedb.ca, token=gracedb.token())
         self.configs = folder / "configs"
         shutil.copytree(CHECKOUT / "include" / "configs", self.configs)
-        (self.configs / "blueprints" / "bench.yaml.j2").write_text(f"kind: analysis\nname: {ANALYSIS}\n{QUICK}")
+        self.work(QUICK)
         (self.configs / "alert_policy.yaml").write_text(POLICY)
+
+    def work(self, analysis: str) -> None:
+        """What the policy asks for."""
+        (self.configs / "blueprints" / "bench.yaml.j2").write_text(f"kind: analysis\nname: {ANALYSIS}\n{analysis}")
+
+    def scan(self, start: float, seconds: int) -> None:
+        """Ask for an omega scan instead, and have the frames of all times that alerts may name."""
+        channels = self.folder / "bench.yaml"
+        look_up = {"H1_SIM_AUX": {"look up": [{"folder": str(self.folder / "frames")}], "timeout": 60}}
+        channels.write_text(yaml.safe_dump({**SET, "frame types": look_up}, sort_keys=False))
+        begin = int(start) - 100
+        code = (
+            "import pathlib, sys; from gwfollow.sandbox.auxiliary import *; write_auxiliary(pathlib.Path(sys.argv[1]), 'H1', "
+            "[Auxiliary('H1:BENCH-AUX', 256)], start=int(sys.argv[2]), end=int(sys.argv[3]), length=100000)"
+        )
+        # in a process of its own: gwpy would stay in the bench's memory
+        subprocess.run(
+            [sys.executable, "-c", code, str(self.folder / "frames"), str(begin), str(begin + 200 + seconds)], check=True
+        )
+        self.work(SCAN.format(set=channels))
 
     @property
     def environment(self) -> dict[str, str]:

@@ -36,6 +36,8 @@ from rig import Rig, rig
 #: seconds: stage -> (p50, p95) that it should stay under
 GOALS: dict[str, tuple[float | None, float | None]] = {"inbox": (1.0, 1.0), "run": (None, 10.0), "job": (15.0, 30.0)}
 PATIENCE = 180.0
+#: alerts whose frames a scan finds
+MOST = 200
 GPS = 1126259462.4
 #: makes an alert; the name of its event in the ledger, and when it was published
 Publish = Callable[[], tuple[str, float]]
@@ -57,11 +59,12 @@ def main() -> int:
     parser.add_argument("--apart", type=float, default=2.0, help="seconds between a job and the next alert (default 2)")
     parser.add_argument("--bulk", type=int, default=0, help="one more row, while so many analyses of other events go their way")
     parser.add_argument("--blueprint", action="store_true", help="begin with a blueprint that is applied, without alerts")
+    parser.add_argument("--scan", action="store_true", help="the policy asks for an omega scan, whose frames are there")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     options = parser.parse_args()
     found: dict[str, list[Passage]] = {}
     try:
-        with far_side(options.blueprint) as (stage, publish):
+        with far_side(options.blueprint, options.scan) as (stage, publish):
             one(stage, publish, 0.0)  # the first wakes everything up
             print(header(), flush=True)
             for title in titles(options.events, options.bulk):
@@ -84,7 +87,7 @@ def main() -> int:
 
 
 @contextmanager
-def far_side(blueprint: bool) -> Iterator[tuple[Rig, Publish]]:
+def far_side(blueprint: bool, scan: bool) -> Iterator[tuple[Rig, Publish]]:
     """Airflow on HTCondor, and what makes an alert for it."""
     numbers = iter(range(1, 1_000_000))
     if blueprint:
@@ -96,6 +99,8 @@ def far_side(blueprint: bool) -> Iterator[tuple[Rig, Publish]]:
         chain(Path(folder)) as services,
         rig(more=services.environment) as stage,
     ):
+        if scan:
+            services.scan(GPS, 100 * MOST)
         yield stage, lambda: services.publish(GPS + 100 * next(numbers))
 
 
@@ -188,7 +193,7 @@ def airflow_times(stage: Rig, event: str) -> dict[str, float]:
     answer = api._call("GET", f"dags/{dag_id}/dagRuns/{run['dag_run_id']}/taskInstances") or {}
     for task in answer["task_instances"]:
         step = task["task_id"].rpartition(".")[2]
-        if step in ("plan", "build", "submit"):
+        if step in ("plan", "begin", "data", "build", "scan", "submit"):
             found |= {f"{step} {what}": task[key] for what, key in TASK_TIMES.items()}
     return {name: moment(text) for name, text in found.items() if text}
 
