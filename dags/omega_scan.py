@@ -63,9 +63,11 @@ FORM = {
     "frame_type": field(
         "Frame type", "Of the frames that have these channels, such as `H1_R`. Not with a channel set.", section=FREE
     ),
+    # no server of one's own choice: it would be shown the site's credentials
     "frames": field(
         "Frames",
-        "Where these frames are: a folder, `datafind` (the site's server), `datafind:HOST`, or `gwosc`. Not with a channel set.",
+        "Where these frames are: an absolute folder, `datafind` (the site's server), or `gwosc`. Not with a channel set.",
+        pattern="^(/.*|datafind|gwosc)$",
         section=FREE,
     ),
     "engine": choice(

@@ -13,20 +13,22 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from gwfollow.life import Site
+    from gwfollow.life.request import Requested
 
 
-class RequestsScan:
-    """The arguments that say which scan is meant; all may be templated, and an empty text counts as not said.
+class RequestsScan(EventOperator):
+    """An operator whose arguments say which scan is meant; all may be templated, and an empty text counts as not said.
 
+    :param event: name in the ledger; empty: the scan has an event of its own, named after its time
     :param gps: GPS s, or a UTC time in ISO 8601; None: the event's time
     :param channel_set: a name among the channel sets of the configs, or a file
-    :param channels: instead of a channel set: a list of channels of one detector, or a text with commas
-    :param ifo: the detector, for a check (a channel set has its own)
+    :param channels: instead of a channel set, or those of it that are wanted: a list, or a text with commas
+    :param ifo: the detector, for a check (the channels say it)
     :param frames: where the frames of `channels` are: a folder, ``datafind``, ``datafind:HOST`` or ``gwosc``
     :param frame_type: of the frames of `channels`, e.g. H1_R
     :param engine: ``gwfollow`` or ``gwdetchar``; None: what the channel set says
     :param scheduler: ``htcondor`` or ``local``; None: the site's
-    :param accounting_group: None: the project's
+    :param accounting_group: None: the channel set's, or the project's
     :param title: for people
     """
 
@@ -35,17 +37,35 @@ class RequestsScan:
         *("engine", "scheduler", "accounting_group", "title"),
     )
 
-    def keep_asked(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Take ours from the arguments of an operator; what is left is its base's."""
-        for name in self.ASKED:
-            setattr(self, name, arguments.pop(name, None))
-        return arguments
+    def __init__(
+        self,
+        *,
+        event: str = "",
+        gps: float | str | None = None,
+        channel_set: str | None = None,
+        channels: Sequence[str] | str | None = None,
+        ifo: str | None = None,
+        frames: str | None = None,
+        frame_type: str | None = None,
+        engine: str | None = None,
+        scheduler: str | None = None,
+        accounting_group: str | None = None,
+        title: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(event=event, **kwargs)
+        self.gps, self.channel_set, self.channels, self.ifo = gps, channel_set, channels, ifo
+        self.frames, self.frame_type, self.engine, self.scheduler = frames, frame_type, engine, scheduler
+        self.accounting_group, self.title = accounting_group, title
 
-    def request(self, site: Site, *, event: str, again: bool = False) -> Any:
+    def request(self, site: Site, *, again: bool = False) -> Requested:
+        """Ensure that the ledger has the scan; from then on the operator is about its event and its analysis."""
         from gwfollow.life.request import scan
 
         asked = {name: _said(getattr(self, name)) for name in self.ASKED}
-        return translated(lambda: scan(site, event=_said(event), again=again, **asked))
+        requested = translated(lambda: scan(site, event=_said(self.event), again=again, **asked))
+        self.event, self.analysis = requested.event, requested.analysis
+        return requested
 
 
 class OmegaScanOperator(RequestsScan, BuildOperator):
@@ -67,15 +87,14 @@ class OmegaScanOperator(RequestsScan, BuildOperator):
     ui_color = "#e2f5e9"
     operator_extra_links = (JobLogLink(), ResultPageLink())
 
-    def __init__(self, *, event: str = "", analysis: str = "", **kwargs: Any) -> None:
-        super().__init__(event=event, analysis=analysis, **self.keep_asked(kwargs))
+    def __init__(self, *, analysis: str = "", **kwargs: Any) -> None:
+        super().__init__(analysis=analysis, **kwargs)
 
     def execute(self, context: Context) -> dict[str, Any]:
         from gwfollow.life.submit import submit
 
         if _said(self.channel_set) or _said(self.channels):
-            requested = self.request(self.site(context), event=self.event)
-            self.event, self.analysis = requested.event, requested.analysis
+            self.request(self.site(context))
         built = super().execute(context)
         done = translated(lambda: submit(self.site(context), self.event, self.analysis))
         self.log.info("job %s (%s) %s, key %s", done.job_id, done.scheduler, "adopted" if done.adopted else "submitted", done.key)

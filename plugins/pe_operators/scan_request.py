@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pe_operators.base import EventOperator
 from pe_operators.links import EventLink, ResultPageLink
 from pe_operators.omega_scan import RequestsScan
 
@@ -12,14 +11,13 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class RequestScanOperator(RequestsScan, EventOperator):
+class RequestScanOperator(RequestsScan):
     """Ensures that the ledger has the scan, and asks for the run of its event's DAG, which does the work.
 
     Everything is checked at the door: what is refused fails the task at once, and nothing is stored.
 
-    The arguments: see `RequestsScan`.
+    The other arguments: see `RequestsScan`.
 
-    :param event: name in the ledger; empty: the scan has an event of its own, named after its time
     :param again: also where it has been scanned: a fresh attempt
     :returns: event, analysis, revision of the event, and whether there is work
     """
@@ -28,16 +26,15 @@ class RequestScanOperator(RequestsScan, EventOperator):
     ui_color = "#fff4d6"
     operator_extra_links = (ResultPageLink(), EventLink())
 
-    def __init__(self, *, event: str | None = "", again: bool | str = False, **kwargs: Any) -> None:
-        super().__init__(event=event or "", **self.keep_asked(kwargs))
+    def __init__(self, *, again: bool | str = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.again = again
 
     def execute(self, context: Context) -> dict[str, Any]:
         from gwfollow.provider.site import deliver
 
         site = self.site(context)
-        requested = self.request(site, event=self.event, again=str(self.again).lower() == "true")
-        self.event, self.analysis = requested.event, requested.analysis  # for the link
+        requested = self.request(site, again=str(self.again).lower() == "true")
         done = "asked for" if requested.work else "was asked for before"
         self.log.info("scan %s of event %s %s", requested.analysis, requested.event, done)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,14 @@ def test_the_same_request_again_finds_the_same_analysis_and_asks_for_nothing(sit
     first = scan(site, gps=GPS, channel_set="H1_strain")
     again = scan(site, gps="2015-09-14T09:50:45.400Z", channel_set="H1_strain")
     assert (again.event, again.analysis, again.revision, again.work) == (OWN, first.analysis, first.revision, False)
+    assert len(runs(site, OWN)) == 1
+
+
+def test_many_who_ask_at_once_get_the_same_scan_and_one_run(site: Site) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: scan(site, gps=GPS, channel_set="H1_strain"), range(8)))
+    assert {(one.event, one.analysis) for one in found} == {(OWN, "scan-H1_strain")}
+    assert [one.work for one in found].count(True) == 1
     assert len(runs(site, OWN)) == 1
 
 

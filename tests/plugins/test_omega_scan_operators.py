@@ -84,6 +84,14 @@ def test_in_a_dag_of_ones_own_the_ledger_is_made_to_have_the_scan(site: Site) ->
     assert [run["event"] for run in runs].count(made["event"]) == 1
 
 
+def test_several_channel_sets_are_one_mapped_task(site: Site) -> None:
+    with DAG("mine", schedule=None):
+        mapped = OmegaScanOperator.partial(task_id="scan", event=EVENT, scheduler="local").expand(
+            channel_set=["H1_strain", "L1_strain"]
+        )
+    assert mapped.unmap({"channel_set": "L1_strain"}).channel_set == "L1_strain"
+
+
 def test_what_is_refused_fails_at_once_and_what_has_no_leave_is_skipped(site: Site) -> None:
     with pytest.raises(AirflowFailException, match="H1_stain"):
         OmegaScanOperator(task_id="scan", event=EVENT, channel_set="H1_stain").execute(context())
@@ -168,6 +176,7 @@ def test_the_form_offers_the_channel_sets_of_the_site_and_says_what_each_field_i
         ("gps", "soon"),
         ("channel_set", "H1_stain"),
         ("engine", "cWB"),
+        ("frames", "datafind:elsewhere.example.org"),
         ("channels", [1]),
         ("again", "x"),
     ],
