@@ -21,7 +21,7 @@ def text(*channels: Any, **more: Any) -> str:
     ("more", "words"),
     [
         ({"state": "running", "waiting": 859}, "Running: 2 of 861 channels have come to an end."),
-        ({}, "Complete: 1 of 2 channels were scanned; one could not be, each with its reason below."),
+        ({}, "Complete: 1 of 2 channels were scanned; one could not be, for a reason given below."),
         ({"state": "partial", "reason": "H1_R is missing 3 s"}, "Partial: 1 of 2 channels were scanned. H1_R is missing 3 s"),
         ({"state": "failed", "reason": "no frames"}, "Failed: 1 of 2 channels were scanned. no frames"),
     ],

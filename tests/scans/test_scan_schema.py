@@ -52,6 +52,9 @@ def test_a_file_that_is_none_is_told_apart(tmp_path: Path) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(PermanentError, match=r"no result of a scan: .*EOF"):
         schema.read(path)
+    path.write_bytes(whole.replace(b'"q": 11.36', b'"q": NaN'))
+    with pytest.raises(PermanentError, match="no result of a scan: expected value"):
+        schema.read(path)
     path.write_bytes(whole.replace(b'"ifo"', b'"detector"'))
     with pytest.raises(PermanentError, match="ifo: Field required"):
         schema.read(path)

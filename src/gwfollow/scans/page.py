@@ -12,6 +12,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,11 @@ def state_in_words(result: ScanResult) -> str:
         return f"Running: {ended} of {ended + result.waiting} channels have come to an end."
     told = f"{scanned} of {ended + result.waiting} channels were scanned"
     if result.state == "complete":
-        left = f"; {_count(ended - scanned)} could not be, each with its reason below" if scanned < ended else ""
-        return f"Complete: {told}{left}."
+        left = ended - scanned
+        if not left:
+            return f"Complete: {told}."
+        return f"Complete: {told}; {'one could not be, for a reason' if left == 1 else f'{left} could not be, for reasons'} given below."
     return f"{result.state.capitalize()}: {told}. {result.reason}".rstrip()
-
-
-def _count(number: int) -> str:
-    return "one" if number == 1 else str(number)
 
 
 def block_counts(channels: Sequence[ChannelResult]) -> list[BlockCounts]:
@@ -106,6 +105,14 @@ def _utc(gps: float) -> str:
         return ""
 
 
+def _moment(text: str) -> str:
+    """ISO 8601 as people read it; what is none stays as it is."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except ValueError:
+        return text
+
+
 def _policy(style: str, script: str) -> str:
     """Nothing but our own style and script runs, whatever a channel is called."""
     hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in (style, script)]
@@ -123,7 +130,7 @@ def _template() -> Any:
     script = (_HERE / "scan.js").read_text()
     assets: Mapping[str, str] = {"style": style, "script": script, "policy": _policy(style, script)}
     made.globals.update(assets)
-    made.filters["picture"] = picture
+    made.filters.update(picture=picture, moment=_moment)
     return made.get_template("scan.html")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from gwfollow.errors import NotFound, PermanentError
 from gwfollow.scans.drafts import write_whole
@@ -52,11 +53,13 @@ def read(path: Path) -> ScanResult:
     except OSError as error:
         raise PermanentError(f"{path} cannot be read: {error.strerror or error}") from error
     try:
-        return ScanResult.model_validate_json(content)
+        return ScanResult.model_validate(from_json(content, allow_inf_nan=False))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise PermanentError(f"{path} is no result of a scan: {place + ': ' if place else ''}{first['msg']}") from error
+    except ValueError as error:
+        raise PermanentError(f"{path} is no result of a scan: {error}") from error
 
 
 def main() -> None:
