@@ -22,11 +22,10 @@ from gwfollow.scans.crew import Report
 from gwfollow.scans.frames import Series, Unread
 from gwfollow.scans.memory import at_once
 from gwfollow.scans.model import Block, ChannelResult, Peak, Primary, ScanConfig
+from gwfollow.scans.pictures import PRIMARY
 from gwfollow.scans.record import Key
 
 Floats = NDArray[np.floating[Any]]
-#: the primary channel's own scan stands under this key
-PRIMARY = "primary"
 
 
 @dataclass

@@ -7,6 +7,7 @@ of memory.  Who waits learns which job it was and what that did last, and a new 
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import multiprocessing
 import signal
 from collections import deque
@@ -131,6 +132,7 @@ class _Member:
 def _live(pipe: Connection, parents: Connection) -> None:
     ctypes.CDLL(None).prctl(_KILL_ME_WITH_MY_PARENT, signal.SIGKILL)  # nobody writes into the folder after its scan was killed
     parents.close()
+    faulthandler.disable()  # how it died is told in one sentence
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # the parent hears it and decides
     while True:

@@ -243,14 +243,16 @@ class _Scan:
     def _unscanned(self, block: Block, channel: str, state: Any, message: str) -> ChannelResult:
         return ChannelResult(channel=channel, block=block.key, frame_type=block.frame_type, state=state, message=message)
 
-    def _final(self, results: list[ChannelResult]) -> None:
+    def _final(self, ended: list[ChannelResult]) -> None:
+        # a second look, for the correlation, takes away nothing that the first found
+        results = [one for one in ended if one.state == "scanned" or key(one) not in self.record.found]
         if not results:
             return
         self.record.add(results)
         self.outcome.final(results)
         for job in self.crew.jobs:
             if isinstance(job, ChunkJob):
-                job.open -= {key(result) for result in results}
+                job.open -= {key(result) for result in ended}
         counted = Counter(result.state for result in self.record.found.values())
         self.say(
             f"{len(self.record.found)} of {self.outcome.asked} channels: " + ", ".join(f"{n} {s}" for s, n in counted.items())

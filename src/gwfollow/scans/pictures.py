@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.floating[Any]]
 Span = tuple[float, float]
+#: the primary channel's own scan stands under this key
+PRIMARY = "primary"
 #: Hz: a high-pass makes the time series readable where the drift below is a thousand times larger; the lowest that is shown
 _READABLE = 4.0
 
@@ -27,7 +29,7 @@ def draw(folder: Path, config: ScanConfig, block: Block, one: Scanned) -> Channe
     """The channel's figure; the result with its path, or with the sentence why there is none.  Raises `NotWritten`."""
     try:
         path = figure.draw(folder, one.result, panels(config, block, one), config.colormap)
-        if is_strain(config, one.result.channel):
+        if is_strain(config, block, one.result.channel):
             draw_strain(folder, config, one)
     except NotWritten:
         raise
@@ -51,9 +53,9 @@ def panels(config: ScanConfig, block: Block, one: Scanned) -> figure.Panels:
     )
 
 
-def is_strain(config: ScanConfig, channel: str) -> bool:
-    """The channel whose picture goes to GraceDB: the primary one; without one, the strain."""
-    return channel == config.primary.channel if config.primary is not None else "STRAIN" in channel.upper()
+def is_strain(config: ScanConfig, block: Block, channel: str) -> bool:
+    """The channel whose picture goes to GraceDB: the primary one, where it is scanned as that; without one, the strain."""
+    return block.key == PRIMARY if config.primary is not None else "STRAIN" in channel.upper()
 
 
 def draw_strain(folder: Path, config: ScanConfig, one: Scanned) -> Path:
@@ -87,4 +89,4 @@ def _readable(block: Block, one: Scanned, spans: Sequence[Span]) -> figure.Serie
     return figure.Series(series.start + first / series.rate, series.rate, cut[0])
 
 
-__all__ = ["draw", "draw_strain", "is_strain", "panels", "warm"]
+__all__ = ["PRIMARY", "draw", "draw_strain", "is_strain", "panels", "warm"]
