@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
     from gwfollow.life import Site
     from gwfollow.life.request import Requested
+
+#: for so long the scans, which wait behind the announcement, wait for its delivery, s
+PATIENCE = 5.0
 
 
 class RequestsScan(EventOperator):
@@ -115,11 +119,21 @@ class _TellsOfScans(EventOperator):
         self.analyses, self.gracedb_conn_id = list(analyses), gracedb_conn_id
 
     def deliver(self, site: Site) -> None:
-        """What has been stored is safe: whatever hinders the delivery is no failure of this task, and upkeep tries again."""
+        """What has been stored is safe: whatever hinders the delivery is no failure of this task, and upkeep tries again.
+
+        A GraceDB that hangs is left to a thread that ends with this process, which the outbox bears as it bears a crash.
+        """
+        thread = threading.Thread(target=self._deliver, args=(site,), daemon=True)
+        thread.start()
+        thread.join(PATIENCE)
+        if thread.is_alive():
+            self.log.warning("not delivered within %g s: left for upkeep", PATIENCE)
+
+    def _deliver(self, site: Site) -> None:
         from gwfollow.provider.site import deliver
 
         try:
-            self.log.info("%s", deliver(site, gracedb_conn_id=self.gracedb_conn_id, seconds=5.0))
+            self.log.info("%s", deliver(site, gracedb_conn_id=self.gracedb_conn_id, seconds=PATIENCE))
         except Exception as error:
             self.log.warning("left for upkeep to deliver: %s", error)
 

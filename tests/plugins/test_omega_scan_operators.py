@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -142,6 +143,16 @@ def test_a_delivery_that_fails_is_no_failure_of_the_task(site: Site, monkeypatch
     ScanSummaryOperator(task_id="summary", event=EVENT).execute(context())
     RequestScanOperator(task_id="request", gps="1126259462.4", channel_set="H1_strain").execute(context())
     assert len(tried) == 3
+
+
+def test_a_gracedb_that_hangs_holds_up_no_scan(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answers = Event(), Event()
+    monkeypatch.setattr("pe_operators.omega_scan.PATIENCE", 0.05)
+    monkeypatch.setattr("gwfollow.provider.site.deliver", lambda *_, **__: asked.set() or str(answers.wait(60)))
+    BeginScansOperator(task_id="begin", event=EVENT).execute(context())
+    assert asked.wait(60)
+    assert not answers.is_set()
+    answers.set()
 
 
 # ---- on request ----------------------------------------------------------------------------------------------------------------
