@@ -32,7 +32,7 @@ from gwfollow.pipelines.omegascan import OVERHEAD_MB, OmegaScan
 from gwfollow.pipelines.testing import make_task
 from gwfollow.sandbox.auxiliary import Auxiliary, Glitch, write_auxiliary
 from gwfollow.scans import arrival
-from gwfollow.scans.model import CONFIG, PAGE, RESULT, TABLE
+from gwfollow.scans.model import CONFIG, DONE, PAGE, RESULT, TABLE
 from gwfollow.schedulers.base import JobState, JobStatus
 from gwfollow.settings import Settings
 from omega_scans import GPS, OTHER, STRAIN, event, leave_result, write_set
@@ -158,6 +158,16 @@ def test_what_is_not_whole_is_no_result(tmp_path: Path, spoil: Any, why: str) ->
 
 def change(folder: Path, **values: Any) -> None:
     (folder / RESULT).write_text(json.dumps(json.loads((folder / RESULT).read_text()) | values))
+
+
+def test_progress_counts_the_channels_that_have_their_end(tmp_path: Path) -> None:
+    write_set(tmp_path)
+    made = pipeline(tmp_path)
+    assert (made.check_progress().fraction, made.check_progress().text) == (None, "")
+    made.build_dag()
+    result = leave_result(made.task.folder)
+    (made.task.folder / DONE).write_text(result.channels[0].model_dump_json() + "\n" + '{"channel": "H1:PEM')
+    assert (made.check_progress().fraction, made.check_progress().text) == (0.5, "1 of 2 channels, 1 significant")
 
 
 def test_a_job_that_died_goes_on_in_its_folder_but_not_one_that_says_that_it_failed(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +18,7 @@ from gwfollow.data.names import parse
 from gwfollow.sandbox.auxiliary import Auxiliary, Glitch, write_auxiliary
 from gwfollow.scans import gwdetchar_engine
 from gwfollow.scans.gwdetchar_inputs import LookJob, readable
-from gwfollow.scans.model import PAGE, RESULT, TABLE, Block, Primary, ScanConfig, ScanResult
+from gwfollow.scans.model import CONFIG, DONE, PAGE, RESULT, TABLE, Block, Primary, ScanConfig, ScanResult
 from gwfollow.scans.table import read_csv
 
 GPS = 1126259462.4
@@ -81,6 +84,21 @@ def test_a_channel_that_is_missing_is_told_and_the_others_are_scanned_and_not_ag
     assert (folder / "gwdetchar" / gwdetchar_engine.LOG).read_bytes() == log
 
 
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, condition
+        time.sleep(0.05)
+
+
+def gone(process: Path) -> bool:
+    """Ended, though nobody may have asked for its end yet."""
+    try:
+        return "\nState:\tZ" in (process / "status").read_text()
+    except OSError:
+        return True
+
+
 def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """A program in the place of gwdetchar-omega."""
     path = folder / "gwdetchar-omega"
@@ -89,28 +107,51 @@ def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None
     monkeypatch.setattr(gwdetchar_engine, "program", lambda name: path)
 
 
-@pytest.mark.slow
 def test_it_is_killed_with_its_children_at_the_time_limit_and_the_result_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames(tmp_path / "frames")
-    stand_in(
-        tmp_path,
-        monkeypatch,
-        "echo ' -- Scanning channel H1:A-QUIET'; echo ' -- Channel not significant at'; sleep 300 & echo $! > child; wait",
-    )
-    result = gwdetchar_engine.scan(config(tmp_path / "frames", time_limit=6.0), tmp_path, print)
+    said = " -- Scanning channel H1:A-QUIET\n -- Channel not significant at"
+    stand_in(tmp_path, monkeypatch, f"sleep 300 & echo $! > child; echo '{said}'; wait")
 
-    assert (result.state, result.reason) == ("partial", "the time limit of 6 s is over; 1 channel not reached")
+    def clock() -> float:
+        """An hour is over as soon as the quiet channel has its end."""
+        done = (tmp_path / DONE).exists() and "A-QUIET" in (tmp_path / DONE).read_text()
+        return time.monotonic() + (3600 if done else 0)
+
+    monkeypatch.setattr(gwdetchar_engine, "time", SimpleNamespace(monotonic=clock))
+    result = gwdetchar_engine.scan(config(tmp_path / "frames", time_limit=3600), tmp_path, print)
+
+    assert (result.state, result.reason) == ("partial", "the time limit of 3600 s is over; 1 channel not reached")
     assert {one.channel: one.state for one in result.channels} == {
         "H1:A-LOUD": "not reached",
         "H1:A-QUIET": "scanned",
         "H1:A-NOT-THERE": "absent",
     }
-    child = Path("/proc") / (tmp_path / "gwdetchar" / "child").read_text().strip()
-    deadline = time.monotonic() + 10
-    while child.exists() and "\nState:\tZ" not in (child / "status").read_text():
-        assert time.monotonic() < deadline, "its child outlived it"
+    until(lambda: gone(Path("/proc") / (tmp_path / "gwdetchar" / "child").read_text().strip()))
+
+
+@pytest.mark.slow
+def test_it_does_not_outlive_us(tmp_path: Path) -> None:
+    """A successor would write into the same folder."""
+    frames(tmp_path / "frames")
+    path = tmp_path / "gwdetchar-omega"
+    path.write_text("#!/bin/sh\nsleep 300 & echo $! > child.part; mv child.part child; wait\n")
+    path.chmod(0o755)
+    (tmp_path / CONFIG).write_text(config(tmp_path / "frames", primary=None).model_dump_json())
+    script = f"""
+from pathlib import Path
+from gwfollow.scans import gwdetchar_engine, worker
+gwdetchar_engine.program = lambda name: Path({str(path)!r})
+worker.main([{str(tmp_path)!r}])
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL) as scan:
+        note = tmp_path / "gwdetchar" / "child"
+        until(note.exists)
+        child = Path("/proc") / note.read_text().strip()
+        assert child.exists()
+        scan.kill()
+    until(lambda: gone(child))
 
 
 def test_its_own_words_are_the_reason_where_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
