@@ -115,6 +115,14 @@ def test_what_is_read_is_as_long_for_every_time() -> None:
     assert window(1126259462.6, 64.5) == (1126259429.0, 1126259496.0)
 
 
+def test_gwdetchar_reads_to_the_sample_and_needs_every_second_that_holds_one() -> None:
+    primary = {"channel": "H1:A", "frame_type": "H1_R", "duration": 64}
+    look_up = LookUp(ifo="H1", frame_type="H1_R", ways=(Folder(path="/nowhere"),))
+    for engine, end in (("gwfollow", 1126259495.0), ("gwdetchar", 1126259496.0)):
+        asked = config(gps=1126259462.4, engine=engine, primary=primary, look_ups=[look_up])
+        assert arrival.types_of(asked, 0.0)["H1_R"].wanted == (1126259429.0, end)
+
+
 def config(**changed: Any) -> ScanConfig:
     document = {"title": "t", "gps": 1, "ifo": "H1", "channel_set": "s", "blocks": (), "look_ups": ()}
     return ScanConfig.model_validate(document | changed)

@@ -87,9 +87,14 @@ def types_of(config: ScanConfig, now: float) -> dict[str, FrameType]:
     for name, duration in longest.items():
         if name not in look_ups:
             raise InputError("scan, look_ups", sorted(look_ups), f"how frames of type {name} are looked up")
-        wanted = window(config.gps, duration)
+        # gwdetchar-omega cuts to the sample what it reads, and so may need a second more
+        wanted = _floats(stretch(config.gps, duration)) if config.engine == "gwdetchar" else window(config.gps, duration)
         made[name] = FrameType(look_ups[name], wanted, now, cover((), wanted))
     return made
+
+
+def _floats(segment: tuple[int, int]) -> Segment:
+    return (float(segment[0]), float(segment[1]))
 
 
 def window(gps: float, duration: float) -> Segment:
