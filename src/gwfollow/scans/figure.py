@@ -10,7 +10,6 @@ import hashlib
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from gwfollow.scans.drafts import NotWritten, write_whole
 from gwfollow.scans.model import PLOTS, ChannelResult
+from gwfollow.scans.panels import Panels, Series, Spectrogram, envelope
 from gwfollow.scans.raster import SHADES, Box, Canvas, font
 
 if TYPE_CHECKING:
@@ -43,37 +43,6 @@ _BROWN, _BLUE, _BLACK, _PINK = range(4)
 _USUAL = re.compile(r"[A-Z][0-9A-Z]:[A-Za-z0-9_-]{1,150}")
 #: part of the height that the largest swing takes
 _SWING = 0.94
-
-
-@dataclass(frozen=True)
-class Series:
-    """Samples at a constant rate.  ``start`` GPS s, ``rate`` Hz, ``samples`` of shape (n,)."""
-
-    start: float
-    rate: float
-    samples: Samples
-
-
-@dataclass(frozen=True)
-class Spectrogram:
-    """Normalised energy (its mean in white noise is 1), of shape (rows, columns).
-
-    Rows go from the lowest to the highest frequency, equally spaced in its logarithm; columns from the begin to the end of `span`.
-    """
-
-    span: tuple[float, float]  # GPS s
-    frequencies: tuple[float, float]  # Hz
-    energy: Samples
-
-
-@dataclass(frozen=True)
-class Panels:
-    """What a figure shows; `spectrograms` from the shortest to the longest."""
-
-    gps: float  # of the scan
-    whitened: Series
-    raw: Series  # high-passed
-    spectrograms: Sequence[Spectrogram]
 
 
 def warm(colormap: str = "viridis") -> None:
@@ -179,24 +148,6 @@ def _time_series(canvas: Canvas, box: Box, series: Series, span: tuple[float, fl
     canvas.frame(box)
     canvas.text(box[2], box[1] - 3, f"±{largest:.2g}", 11, anchor="rs", grey=70)
     canvas.column_spans(box, 0.5 + low * (_SWING / 2 / largest), 0.5 + high * (_SWING / 2 / largest), colour)
-
-
-def envelope(series: Series, span: tuple[float, float], columns: int) -> tuple[Samples, Samples]:
-    """Least and largest value of the line through the samples in each of `columns` equal parts of `span`; NaN beyond the samples."""
-    first, last = (round((at - series.start) * series.rate) for at in span)
-    first, last = max(first - 1, 0), min(last + 1, len(series.samples))
-    if last - first < 2:
-        return np.full(columns, np.nan), np.full(columns, np.nan)
-    cut = np.nan_to_num(np.asarray(series.samples[first:last], dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    times = series.start + np.arange(first, last) / series.rate
-    edges = np.linspace(*span, columns + 1)
-    at_edges = np.interp(edges, times, cut, left=np.nan, right=np.nan)
-    low, high = np.fmin(at_edges[:-1], at_edges[1:]), np.fmax(at_edges[:-1], at_edges[1:])
-    column = np.floor((times - span[0]) * (columns / (span[1] - span[0]))).astype(int)
-    inside = (column >= 0) & (column < columns)
-    np.fmin.at(low, column[inside], cut[inside])
-    np.fmax.at(high, column[inside], cut[inside])
-    return low, high
 
 
 def _spectrogram(canvas: Canvas, box: Box, spectrogram: Spectrogram, gps: float, scale: float, *, labels: bool) -> None:
