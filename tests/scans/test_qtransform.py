@@ -143,6 +143,16 @@ def test_only_the_window_is_searched() -> None:
     assert outside.energy < inside.energy / 1e3
 
 
+def test_rows_without_a_tile_in_the_window_are_left_out() -> None:
+    """Rows of 16 tiles in 10 s: gwpy ends with an error for such a window."""
+    tiling = plan(10, 256, (4, 64), (8, None))
+    begin, end = qtransform.searched(0.0, 10, min(row.tiles for row in tiling.rows), (5.0, 5.1))
+    assert begin == end
+    (found,) = peaks(channel("sine-Gaussian", 10, 256)[np.newaxis], tiling, 0.0, (5.0, 5.1))
+    assert found is not None
+    assert 4.9 < found.time < 5.1
+
+
 def test_samples_of_another_length_are_refused() -> None:
     with pytest.raises(ValueError, match="1000 samples for a tiling of 10 s at 256 Hz, that is 2560"):
         peaks(np.ones((1, 1000)), plan(10, 256), 0.0, window(5))

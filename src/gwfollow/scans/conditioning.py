@@ -24,6 +24,8 @@ Doubles = NDArray[np.float64]
 PAD = 1.0
 #: s, gwpy's length of the whitening filter
 FILTER_LENGTH = 2.0
+#: samples that are conditioned at once, and channels, however long: some MB, whatever the number of channels
+AT_ONCE, LEAST = 1 << 18, 2
 _FIR_ORDER = 60  # gwdetchar's ts_resample
 _HIGHPASS_ORDER = 12  # gwdetchar's highpass
 _TAPER_BINS = 5  # gwpy: ends of the whitening filter's transfer function
@@ -47,10 +49,15 @@ def condition(
     A channel that is constant or not finite comes out as NaN, the others are none the worse for it.  Raises `ConditioningError`.
     """
     _enough(samples.shape[-1], rate, fftlength)
-    reduced = resampled(samples, rate, resample)
-    if f_low is not None:
-        reduced = highpassed(reduced, output_rate(rate, resample), f_low)
-    white = whitened(reduced, output_rate(rate, resample), fftlength)
+    lower = output_rate(rate, resample)
+    together = max(LEAST, AT_ONCE // samples.shape[-1])
+    parts = []
+    for first in range(0, len(samples), together):
+        part = resampled(samples[first : first + together], rate, resample)
+        if f_low is not None:
+            part = highpassed(part, lower, f_low)
+        parts.append(whitened(part, lower, fftlength))
+    white = np.concatenate(parts)
     white[~usable(samples)] = np.nan
     return white
 
@@ -216,12 +223,17 @@ def _convolved(data: Doubles, impulse: Doubles) -> Doubles:
 
 def detrended(samples: Doubles) -> Doubles:
     """Without the straight line that fits best; in place where `samples` is a whole array of its own."""
-    count = samples.shape[-1]
-    ramp = np.arange(count) - (count - 1) / 2
-    slope = samples @ ramp / (ramp @ ramp)
-    samples -= samples.mean(axis=-1, keepdims=True)
-    samples -= slope[:, np.newaxis] * ramp
+    ramp, square = _ramp(samples.shape[-1])
+    for channel in samples:  # one at a time: stays in the processor's cache
+        slope = np.einsum("i,i", channel, ramp) / square  # not by BLAS, which would take threads for it
+        channel -= slope * ramp + channel.mean()
     return samples
+
+
+@lru_cache(maxsize=8)
+def _ramp(count: int) -> tuple[Doubles, float]:
+    ramp: Doubles = np.arange(count, dtype=np.float64) - (count - 1) / 2
+    return ramp, float(np.einsum("i,i", ramp, ramp))
 
 
 __all__ = [

@@ -139,11 +139,11 @@ class Tiling:
 
     @cached_property
     def by_tiles(self) -> tuple[tuple[int, tuple[Row, ...]], ...]:
-        """Rows that can be transformed together: (tiles in a row, rows), the longest rows first."""
+        """Rows that can be transformed together: (tiles in a row, rows), the shortest rows first."""
         groups: dict[int, list[Row]] = {}
         for row in self.rows:
             groups.setdefault(row.tiles, []).append(row)
-        return tuple((tiles, tuple(groups[tiles])) for tiles in sorted(groups, reverse=True))
+        return tuple((tiles, tuple(groups[tiles])) for tiles in sorted(groups))
 
     def plane(self, q: float) -> tuple[Row, ...]:
         """The rows of the plane whose Q is nearest to `q`, by frequency."""
