@@ -154,7 +154,9 @@ def flipped(path: Path, begin: int, end: int) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize(("begin", "end", "signs"), [(450, 400, "SIGSEGV"), (400, 350, "SIGKILL")])
+@pytest.mark.parametrize(
+    ("begin", "end", "signs"), [(450, 400, "SIGSEGV"), pytest.param(400, 350, "SIGKILL", marks=pytest.mark.slow)]
+)
 def test_a_file_that_kills_its_reader_or_holds_it_for_ever_is_left_out(
     frames: Path, run: Callable[..., ScanResult], monkeypatch: pytest.MonkeyPatch, begin: int, end: int, signs: str
 ) -> None:
@@ -231,6 +233,7 @@ def test_late_frames_are_waited_for_while_others_are_scanned(plain: Path, run: C
     assert (result.state, [one.frame_type for one in result.missing]) == ("partial", ["NEVER"])
 
 
+@pytest.mark.slow
 def test_channels_that_are_scanned_before_the_primary_comes_are_correlated_afterwards(
     frames: Path, run: Callable[..., ScanResult], tmp_path: Path
 ) -> None:
@@ -269,6 +272,7 @@ def test_without_the_primary_channel_the_scan_is_partial(plain: Path, run: Calla
     assert result.reason.startswith("no correlation: H1:NONE is absent")
 
 
+@pytest.mark.slow
 def test_what_is_not_reached_in_time_is_said(
     plain: Path, run: Callable[..., ScanResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:

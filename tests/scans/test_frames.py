@@ -40,6 +40,7 @@ def three(folder: Path, samples: Any, name: str = "H1:A", **other: Any) -> list[
     ]
 
 
+@pytest.mark.slow
 def test_every_sample_is_where_gwpys_reader_puts_it(tmp_path: Path, whole: Any) -> None:
     from gwpy.timeseries import TimeSeries
 

@@ -160,6 +160,7 @@ def test_what_is_no_configuration_is_a_sentence(
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_its_exit_code_says_when_nothing_could_be_scanned(scan: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert worker.main([str(scan(N[0]))]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "complete"

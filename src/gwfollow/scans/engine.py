@@ -7,13 +7,10 @@ primary channel goes first.  Channels that were scanned before the primary chann
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType as StackFrame
 from typing import Any
 
 from gwfollow.scans.arrival import FetchJob, FrameType, types_of
@@ -22,6 +19,7 @@ from gwfollow.scans.correlation import Template
 from gwfollow.scans.crew import Crew, Event
 from gwfollow.scans.drafts import NotWritten
 from gwfollow.scans.flags import FlagJob, FlagState
+from gwfollow.scans.interrupt import told_to_stop
 from gwfollow.scans.memory import Share
 from gwfollow.scans.model import Block, ChannelResult, ScanConfig, ScanResult
 from gwfollow.scans.outcome import Outcome
@@ -48,7 +46,7 @@ def scan(config: ScanConfig, folder: Path, say: Say = print) -> ScanResult:
 
     work = _Scan(config, folder, say, lambda: float(GPSTimeNow()))
     try:
-        with _on_sigterm(work.stop):
+        with told_to_stop(work.stop):
             work.run()
     finally:
         work.crew.close()
@@ -65,6 +63,7 @@ class _Scan:
         self.outcome = Outcome(config, folder, self.types, self.record.found)
         self.bad = self.outcome.bad
         self.flags: dict[str, FlagState] = {}
+        self.flags_asked: set[str] = set()
         self.opened: dict[int, tuple[str, float]] = {}  # job -> the file that it is in, and since when
         self.blocks = list(config.blocks)  # not begun
         self.template: Template | None = None
@@ -81,7 +80,6 @@ class _Scan:
         if self.record.found:
             self.say(f"{len(self.record.found)} channels were scanned before, and are not scanned again")
         plan_ahead(self.config)
-        self._ask_flags()
         while not self._over():
             self._look()
             self._begin()
@@ -124,6 +122,7 @@ class _Scan:
         for block in [block for block in self.blocks if self.types[block.frame_type].local]:
             flag = self._flag_of(block)
             if flag is not None and flag not in self.flags:
+                self._ask(flag)
                 continue
             self.blocks.remove(block)
             if flag is not None and not self.flags[flag].active:
@@ -144,10 +143,13 @@ class _Scan:
     def _flag_of(self, block: Block) -> str | None:
         return None if self.config.ignore_state_flags else block.state_flag
 
-    def _ask_flags(self) -> None:
-        for flag in dict.fromkeys(filter(None, map(self._flag_of, self.blocks))):
-            reach = max(self.types[block.frame_type].wanted for block in self.blocks if self._flag_of(block) == flag)
-            self.crew.give(FlagJob(flag, reach))
+    def _ask(self, flag: str) -> None:
+        """Once, when the data are there: the database learns of flags later than the detector's frames come."""
+        if flag in self.flags_asked:
+            return
+        self.flags_asked.add(flag)
+        wanted = [self.types[block.frame_type].wanted for block in self.blocks if self._flag_of(block) == flag]
+        self.crew.give(FlagJob(flag, (min(begin for begin, _ in wanted), max(end for _, end in wanted))))
 
     def _end_block(self, block: Block, flag: FlagState) -> None:
         cure = "" if flag.active is False else "; `ignore_state_flags` scans without the answer"
@@ -257,21 +259,6 @@ class _Scan:
         self.say(
             f"{len(self.record.found)} of {self.outcome.asked} channels: " + ", ".join(f"{n} {s}" for s, n in counted.items())
         )
-
-
-@contextmanager
-def _on_sigterm(stop: Callable[[str], None]) -> Iterator[None]:
-    """What was found is kept, and said to be part of the whole."""
-
-    def heard(number: int, frame: StackFrame | None) -> None:
-        stop(f"stopped by {signal.Signals(number).name}")
-
-    before = {number: signal.signal(number, heard) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 __all__ = ["scan"]
