@@ -100,6 +100,12 @@ def test_what_cannot_be_conditioned_says_why(seconds: float, f_low: float | None
         condition(coloured(seconds, 256, -1)[np.newaxis], 256, fftlength=2, f_low=f_low)
 
 
+@pytest.mark.parametrize(("count", "resample"), [(1000, None), (1000, 512), (1000, 256), (1001, 64), (1002, 100), (1003, 64)])
+def test_the_number_of_samples_is_known_before(count: int, resample: float | None) -> None:
+    left = conditioning.resampled(np.ones((1, count)), 256, resample).shape[-1]
+    assert conditioning.output_samples(count, 256, resample) == left
+
+
 def test_too_few_samples_to_resample_say_so() -> None:
     with pytest.raises(ConditioningError, match="too few to be resampled"):
         conditioning.resampled(np.ones((1, 50)), 256, 64)

@@ -193,10 +193,10 @@ def test_a_channel_that_kills_its_process_is_found_out(
 ) -> None:
     real = chunk.scan_alike
 
-    def deadly(config: Any, block: Any, group: Any, template: Any, f_low: Any = None) -> Any:
+    def deadly(config: Any, block: Any, group: Any, template: Any) -> Any:
         if any(one.channel == N[4] for one in group):
             os.kill(os.getpid(), signal.SIGKILL)
-        return real(config, block, group, template, f_low)
+        return real(config, block, group, template)
 
     monkeypatch.setattr(chunk, "scan_alike", deadly)
     result = run(plain, *N)
@@ -278,10 +278,10 @@ def test_what_is_not_reached_in_time_is_said(
 ) -> None:
     real = chunk.scan_alike
 
-    def slow(config: Any, block: Any, group: Any, template: Any, f_low: Any = None) -> Any:
+    def slow(config: Any, block: Any, group: Any, template: Any) -> Any:
         if any(one.channel == N[5] for one in group):
             threading.Event().wait(60)
-        return real(config, block, group, template, f_low)
+        return real(config, block, group, template)
 
     monkeypatch.setattr(chunk, "scan_alike", slow)
     result = run(plain, N[0], N[5], time_limit=3)

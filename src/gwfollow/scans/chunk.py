@@ -92,7 +92,7 @@ class PrimaryJob:
         if isinstance(series, Unread):
             report((PRIMARY, _unscanned(block, series), None))
             return
-        (scanned,) = scan_alike(self.config, block, [series], None, f_low=primary.f_low)
+        (scanned,) = scan_alike(self.config, block, [series], None)
         template = Template.of(
             scanned.whitened, scanned.plan.sample_rate, series.start, self.config.gps, primary.matched_filter_length
         )
@@ -110,16 +110,16 @@ class Scanned:
     drawn: bool  # gets a figure
 
 
-def scan_alike(
-    config: ScanConfig, block: Block, group: Sequence[Series], template: Template | None, f_low: float | None = None
-) -> list[Scanned]:
+def scan_alike(config: ScanConfig, block: Block, group: Sequence[Series], template: Template | None) -> list[Scanned]:
     """Channels of one rate and stretch.  Raises `ValueError` where they cannot be transformed as the block says."""
     first = group[0]
+    # gwdetchar's high-pass: without it energies near the lowest frequency differ by up to a factor
+    f_low = block.frequency_range[0] or None
     rate = conditioning.output_rate(first.rate, block.resample)
+    plan = plan_of(block, conditioning.output_samples(len(first.values), first.rate, block.resample) / rate, rate)
     whitened = conditioning.condition(
         np.stack([one.values for one in group]), first.rate, fftlength=block.fftlength, f_low=f_low, resample=block.resample
     )
-    plan = plan_of(block, whitened.shape[-1] / rate, rate)
     tiles = qtransform.peaks(whitened, plan, first.start, _searched(config, block))
     results = [_result(config, block, series, plan, tile) for series, tile in zip(group, tiles, strict=True)]
     if template is not None and config.correlate:

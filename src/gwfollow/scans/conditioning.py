@@ -40,6 +40,15 @@ def output_rate(rate: float, resample: float | None) -> float:
     return min(rate, resample) if resample else rate
 
 
+def output_samples(count: int, rate: float, resample: float | None) -> int:
+    """How many of `count` samples are left after `condition`."""
+    wanted = output_rate(rate, resample)
+    factor = rate / wanted
+    if math.isclose(factor, 1, rel_tol=1e-9):
+        return count
+    return -(-count // int(factor)) if factor.is_integer() else int(count / rate * wanted)
+
+
 def condition(
     samples: Samples, rate: float, *, fftlength: float, f_low: float | None = None, resample: float | None = None
 ) -> NDArray[np.float32]:
@@ -82,7 +91,7 @@ def resampled(samples: Samples, rate: float, resample: float | None) -> Doubles:
     if math.isclose(factor, 1, rel_tol=1e-9):
         return doubles
     if not factor.is_integer():
-        count = int(doubles.shape[-1] / rate * wanted)
+        count = output_samples(doubles.shape[-1], rate, resample)
         return np.asarray(scipy.signal.resample(doubles, count, axis=-1, window="hamming"))
     return decimated(doubles, int(factor), _both_ways(int(factor)))
 
@@ -245,6 +254,7 @@ __all__ = [
     "detrended",
     "highpassed",
     "output_rate",
+    "output_samples",
     "resampled",
     "spectrum",
     "usable",
