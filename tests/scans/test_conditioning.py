@@ -80,6 +80,10 @@ def test_decimation_has_the_precision_of_its_numbers() -> None:
     assert np.abs(ours[15 : 15 + len(exact)] - exact).max() < 1e-14 * np.abs(samples).max()
 
 
+def test_no_channels_are_no_channels() -> None:
+    assert condition(np.empty((0, 2048)), 256, fftlength=2, f_low=4, resample=128).shape == (0, 1024)
+
+
 def test_a_bad_channel_spoils_no_other() -> None:
     good = coloured(8, 256, -1)
     channels = np.stack([good, np.full_like(good, 3.0), good, np.zeros_like(good)])
