@@ -30,6 +30,12 @@ class Setting:
     frequencies: Range
     mismatch: float
     q_range: tuple[float, float] = (3.3166, 150.0)
+    resample: int | None = None
+
+    @property
+    def transformed(self) -> int:
+        """Hz"""
+        return self.resample or self.rate
 
 
 SETTINGS = (
@@ -37,6 +43,7 @@ SETTINGS = (
     Setting("66 s at 2048 Hz, from 4 Hz, mismatch 0.2", 2048, 66, (4.0, None), 0.2),
     Setting("66 s at 4096 Hz, from 4 Hz, mismatch 0.2", 4096, 66, (4.0, None), 0.2),
     Setting("66 s at 256 Hz, from 4 Hz, mismatch 0.2", 256, 66, (4.0, None), 0.2),
+    Setting("66 s at 4096 Hz brought to 1024 Hz", 4096, 66, (4.0, None), 0.2, resample=1024),
 )
 
 
@@ -79,15 +86,18 @@ def compare(setting: Setting, channels: int, repeat: int) -> list[Row]:
     window = (GPS - 0.25, GPS + 0.25)
     asked = {"mismatch": setting.mismatch, "qrange": setting.q_range, "frange": (low, high or float("inf"))}
     conditioning, transform = Row("conditioning"), Row("transform")
-    plan(setting.duration, setting.rate, setting.q_range, setting.frequencies, setting.mismatch)
+    tiling = plan(setting.duration, setting.transformed, setting.q_range, setting.frequencies, setting.mismatch)
     for _ in range(repeat):
-        white, cost = measured(lambda: [conditioner(each, 8, f_low=low)[0] for each in series], len(few))
+        white, cost = measured(
+            lambda: [conditioner(each, 8, resample=setting.resample, f_low=low)[0] for each in series], len(few)
+        )
         conditioning.add("gwpy", cost)
         theirs, cost = measured(lambda: [q_scan(each, search=Segment(*window), **asked)[0] for each in white], len(few))  # noqa: B023
         transform.add("gwpy", cost)
-        own, cost = measured(lambda: condition(samples, setting.rate, fftlength=8, f_low=low), channels)
+        own, cost = measured(
+            lambda: condition(samples, setting.rate, fftlength=8, f_low=low, resample=setting.resample), channels
+        )
         conditioning.add("gwfollow", cost)
-        tiling = plan(setting.duration, setting.rate, setting.q_range, setting.frequencies, setting.mismatch)
         ours, cost = measured(lambda: peaks(own, tiling, start, window), channels)  # noqa: B023
         transform.add("gwfollow", cost)
         for one, other in zip(theirs, ours, strict=False):
