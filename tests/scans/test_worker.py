@@ -28,7 +28,7 @@ N = tuple(f"H1:N-{number}" for number in range(8))
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker sets these for its own process."""
-    for name in ("GWFOLLOW_CORES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    for name in ("SCAN_CORES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
 
 
@@ -212,7 +212,7 @@ def test_a_folder_without_a_scan_has_no_progress(tmp_path: Path) -> None:
 def test_the_cores_of_the_job_are_those_that_it_was_granted(monkeypatch: pytest.MonkeyPatch) -> None:
     from gwfollow.scans import memory
 
-    monkeypatch.setenv("GWFOLLOW_CORES", "1")
+    monkeypatch.setenv("SCAN_CORES", "1")
     assert memory.cores() == 1
-    monkeypatch.setenv("GWFOLLOW_CORES", "")
+    monkeypatch.setenv("SCAN_CORES", "")
     assert memory.cores() == len(os.sched_getaffinity(0))

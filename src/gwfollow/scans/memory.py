@@ -48,9 +48,9 @@ def at_once(share: int, samples: int) -> int:
 
 
 def cores() -> int:
-    """Those of the job: what the scheduler binds it to, or grants it by OMP_NUM_THREADS as HTCondor does (the worker keeps that under our name)."""
+    """Those of the job: what the scheduler binds it to, or grants it by OMP_NUM_THREADS as HTCondor does (the worker keeps that)."""
     bound = len(os.sched_getaffinity(0))
-    granted = os.environ.get("GWFOLLOW_CORES", "")
+    granted = os.environ.get("SCAN_CORES", "")
     return min(bound, int(granted)) if granted.isdigit() and int(granted) > 0 else bound
 
 

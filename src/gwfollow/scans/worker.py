@@ -99,7 +99,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _one_thread_each() -> None:
     """Before numpy is imported: a scan has a process for every core of the job, more threads would only be in each other's way."""
-    os.environ.setdefault("GWFOLLOW_CORES", os.environ.get("OMP_NUM_THREADS", ""))
+    os.environ.setdefault("SCAN_CORES", os.environ.get("OMP_NUM_THREADS", ""))
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{library}_NUM_THREADS"] = "1"
 
