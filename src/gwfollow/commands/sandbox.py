@@ -92,7 +92,8 @@ def _run(environment: Mapping[str, str], told: str) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what it puts in the background with SIGINT ignored
+        signal.signal(number, stop)
     try:
         while True:  # a signal that comes just before a pause would not end it
             time.sleep(1)

@@ -203,7 +203,7 @@ class _Scan:
     def _listed(self, block: Block, row: table.Row, rate: float) -> ChannelResult:
         """A line of its table: significant, or of a block that is always plotted."""
         plan = Tiling(
-            duration=block.duration,
+            duration=gwdetchar_files.whole(block.duration) + 2,  # it transforms the second on each side too
             sample_rate=rate,
             q_range=block.q_range,
             frequency_range=block.frequency_range,

@@ -99,8 +99,8 @@ class Peak(Strict):
     time: float
     frequency: float
     q: float
-    energy: float = Field(description="normalised: its mean in white noise is 1")
-    snr: float = Field(description="sqrt(2 energy - 1), as gwpy")
+    energy: float = Field(description="over the median of its row, so that the median in white noise is 1")
+    snr: float = Field(description="sqrt(2 energy), as gwpy")
 
 
 class ChannelResult(Strict):

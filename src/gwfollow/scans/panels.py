@@ -25,7 +25,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Spectrogram:
-    """Normalised energy (its mean in white noise is 1), of shape (rows, columns).
+    """Normalised energy (its median in white noise is 1), of shape (rows, columns).
 
     Rows go from the lowest to the highest frequency, equally spaced in its logarithm; columns from the begin to the end of `span`.
     """

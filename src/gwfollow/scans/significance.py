@@ -34,11 +34,8 @@ def energy_threshold(far: float, plan: Tiling) -> float:
 
 
 def snr(energy: float) -> float:
-    """Of a tile with this energy: sqrt(2 energy - 1), without what noise alone adds.
-
-    gwpy and gwdetchar give sqrt(2 energy), which is 1% more at an energy of 25 and comes nearer above.
-    """
-    return math.sqrt(max(0.0, 2 * energy - 1))
+    """Of a tile with this energy: sqrt(2 energy), as gwpy and gwdetchar have it."""
+    return math.sqrt(2 * energy)
 
 
 def significant(energy: float, plan: Tiling, *, far_threshold: float, snr_threshold: float = 0.0) -> bool:
