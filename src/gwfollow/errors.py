@@ -104,6 +104,14 @@ class RemoteRefused(PermanentError):
         self.status = status
 
 
+def explain(error: BaseException) -> str:
+    """An exception as one sentence for a person; a plugin's own exception with its type."""
+    if isinstance(error, GWFollowError):
+        return str(error)
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[-1]}" if text else type(error).__name__
+
+
 def _short(value: object, limit: int = 120) -> str:
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -14,7 +14,8 @@ from test_bilby_results import write_result
 from gwfollow.errors import InputError, PipelineError
 from gwfollow.pipelines import pesummary as module
 from gwfollow.pipelines.base import AssetFile, NeededAnalysis
-from gwfollow.pipelines.pesummary import PESummary, read_metafile
+from gwfollow.pipelines.pesummary import PESummary
+from gwfollow.pipelines.pesummary_metafile import read_metafile
 from gwfollow.schedulers.base import JobState, JobStatus
 
 

@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy.orm import Session
 
 from gwfollow.data.arrival import Arrival, Awaited, Wanted, judged
-from gwfollow.errors import InputError, PipelineError, RemoteRefused, RemoteSilent, TransientError
+from gwfollow.errors import InputError, PipelineError, RemoteRefused, RemoteSilent, TransientError, explain
 from gwfollow.ledger.schema import Analysis, Attempt
 from gwfollow.ledger.states import STARTABLE
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life import scan_notes
-from gwfollow.life.build import explain, stick
+from gwfollow.life.build import stick
 from gwfollow.life.site import NoWork, Site, attempt_folder, current_attempt, pipeline_for, task_for
 from gwfollow.life.stop import leave_attempt
 from gwfollow.pipelines.base import AwaitedData, Task

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gwfollow.checksums import sha256_of
-from gwfollow.errors import GWFollowError, InputError, PipelineError, TransientError
+from gwfollow.errors import InputError, PipelineError, TransientError, explain
 from gwfollow.ledger.needs import unmet
 from gwfollow.ledger.schema import Attempt, now
 from gwfollow.ledger.states import STARTABLE
@@ -99,14 +99,6 @@ def stick(site: Site, event: str, analysis: str, reason: str, *, attempt: int | 
             data_quality.failed(change, row, reason, site.settings)
 
     site.ledger.run(action, who=site.who)
-
-
-def explain(error: BaseException) -> str:
-    """An exception as one sentence for a person; a plugin's own exception with its type."""
-    if isinstance(error, GWFollowError):
-        return str(error)
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[-1]}" if text else type(error).__name__
 
 
 def _claim(site: Site, change: Change, event: str, analysis: str) -> Attempt:

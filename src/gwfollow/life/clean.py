@@ -11,10 +11,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gwfollow.errors import InputError, PipelineError, TransientError
+from gwfollow.errors import InputError, PipelineError, TransientError, explain
 from gwfollow.ledger.schema import Analysis, Attempt
 from gwfollow.ledger.store import Change, find_analysis
-from gwfollow.life.build import explain
 from gwfollow.life.site import Site, pipeline_for, task_for
 from gwfollow.pipelines.base import Task
 

@@ -34,9 +34,10 @@ def labels_of(site: Site, pipeline: Pipeline) -> Labels | None:
 
 def policy(settings: Settings) -> Labels | None:
     """The site's policy; None where it has none.  Raises `InputError`."""
-    from gwfollow.quality.labels import load_labels
+    from gwfollow.quality.bits import FILE, load
 
-    return load_labels(settings.configs_folder)
+    configs = settings.configs_folder
+    return load(configs).labels if (configs / FILE).is_file() else None
 
 
 def answer(change: Change, event: Event, result: CheckResult, labels: Labels | None) -> list[str]:

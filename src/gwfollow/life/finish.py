@@ -11,7 +11,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from gwfollow.checksums import sha256_of
-from gwfollow.errors import PipelineError, TransientError
+from gwfollow.errors import PipelineError, TransientError, explain
 from gwfollow.ledger import checks
 from gwfollow.ledger.reviews import withheld
 from gwfollow.ledger.schema import Analysis, Asset, Event, now
@@ -19,7 +19,7 @@ from gwfollow.ledger.states import SATISFIES
 from gwfollow.ledger.steering import sent_on
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life import data_quality, scan_notes
-from gwfollow.life.build import explain, stick
+from gwfollow.life.build import stick
 from gwfollow.life.refresh import refresh_after
 from gwfollow.life.retraction import taken
 from gwfollow.life.site import NoWork, Site, assets_of, current_attempt, last_job, pipeline_for, scheduler_name, task_for

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gwfollow.errors import NotFound
+from gwfollow.errors import NotFound, explain
 from gwfollow.ledger.store import Ledger, find_analysis
-from gwfollow.life.build import explain
 from gwfollow.life.site import assets_of, current_attempt, pipeline_for, task_for
 from gwfollow.pipelines.base import Progress, Task
 from gwfollow.settings import Settings

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gwfollow.errors import InputError, PipelineError, TransientError
+from gwfollow.errors import InputError, PipelineError, TransientError, explain
 from gwfollow.ledger.schema import Attempt
 from gwfollow.ledger.store import find_analysis
-from gwfollow.life.build import explain
 from gwfollow.life.site import Site, pipeline_for, task_for
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from gwfollow.errors import TransientError
+from gwfollow.errors import TransientError, explain
 from gwfollow.ledger.schema import Job, now
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life.site import Site, current_attempt, pipeline_for, task_for
@@ -48,7 +48,6 @@ def stop(site: Site, event: str, analysis: str) -> bool:
 
 def _told(task: Task) -> str | None:
     """Tell the pipeline that its job is gone; what it raises, for it must not hold up what else is to be stopped."""
-    from gwfollow.life.build import explain  # which imports this module
 
     try:
         pipeline_for(task).eject_job()

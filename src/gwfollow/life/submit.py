@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from gwfollow.errors import PipelineError, SubmitRefused, TransientError
+from gwfollow.errors import PipelineError, SubmitRefused, TransientError, explain
 from gwfollow.ledger.schema import Analysis, Attempt, Job, now
 from gwfollow.ledger.states import STARTABLE
 from gwfollow.ledger.steering import begun
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life import scan_notes
-from gwfollow.life.build import explain, stick
+from gwfollow.life.build import stick
 from gwfollow.life.retraction import taken
 from gwfollow.life.site import NoWork, Site, current_attempt, job_key, last_job, pipeline_for, scheduler_name, task_for
 from gwfollow.pipelines.base import Work

@@ -11,12 +11,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from gwfollow.errors import PipelineError, SchedulerSilent, TransientError
+from gwfollow.errors import PipelineError, SchedulerSilent, TransientError, explain
 from gwfollow.ledger.schema import Job, now
 from gwfollow.ledger.states import SATISFIES
 from gwfollow.ledger.steering import begun, sent_on
 from gwfollow.ledger.store import Change, find_analysis
-from gwfollow.life.build import explain, stick
+from gwfollow.life.build import stick
 from gwfollow.life.site import NoWork, Site, current_attempt, last_job, pipeline_for, task_for
 from gwfollow.life.submit import hand_over
 from gwfollow.pipelines.base import Pipeline, Task, Work

@@ -6,12 +6,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from gwfollow.errors import GWFollowError, PipelineError, SchedulerSilent, SubmitRefused
+from gwfollow.errors import GWFollowError, PipelineError, SchedulerSilent, SubmitRefused, explain
 from gwfollow.ledger import reviews
 from gwfollow.ledger.schema import Analysis, Job, now
 from gwfollow.ledger.store import Change, find_analysis
 from gwfollow.life import Site
-from gwfollow.life.build import explain
 from gwfollow.life.finish import collect
 from gwfollow.life.site import attempt_folder, current_attempt, job_key, pipeline_for, scheduler_name, task_for
 from gwfollow.moving.translate import Past

@@ -37,6 +37,7 @@ from gwfollow.pipelines.base import AssetFile, Assets, Job, JobStatus
 from gwfollow.pipelines.checked import CheckedPipeline
 from gwfollow.pipelines.files import builder_environment, program, tail, tails, write_text
 from gwfollow.pipelines.pesummary_inputs import Samples, contents, gather
+from gwfollow.pipelines.pesummary_metafile import read_metafile
 from gwfollow.pipelines.reasons import last_error
 
 JOB = "pesummary"
@@ -226,32 +227,6 @@ class PESummary(CheckedPipeline):
         if self._setting("skymap samples") is not None and importlib.util.find_spec("ligo.skymap") is not None:
             return [*arguments, "--nsamples_for_skymap", self._whole("skymap samples", 2000)]
         return [*arguments, "--no_ligo_skymap"]
-
-
-def read_metafile(path: Path, labels: list[str]) -> dict[str, int]:
-    """Open PESummary's metafile: label -> number of samples.
-
-    Raises `PipelineError` where it cannot be opened, lacks one of the labels, or has no samples under one.
-    """
-    import h5py
-
-    if not path.is_file() or path.stat().st_size == 0:
-        raise PipelineError(f"{path} is empty or not there")
-    sizes = {}
-    try:
-        with h5py.File(path, "r") as file:
-            for label in labels:
-                if label not in file or "posterior_samples" not in file[label]:
-                    raise PipelineError(f"{path} has no samples of {label}")
-                sizes[label] = len(file[label]["posterior_samples"][()])
-    except PipelineError:
-        raise
-    except Exception as error:  # h5py has many ways to say that a file is cut off
-        raise PipelineError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
-    for label, size in sizes.items():
-        if not size:
-            raise PipelineError(f"{path}: the samples of {label} are empty")
-    return sizes
 
 
 def _frequencies(found: list[Samples]) -> list[str]:

@@ -16,6 +16,7 @@ from gwfollow.errors import PipelineError
 from gwfollow.pipelines.base import Task
 from gwfollow.pipelines.files import write_text
 from gwfollow.pipelines.pesummary_inputs import Samples
+from gwfollow.pipelines.pesummary_metafile import read_metafile
 
 RECORD = "pesummary.json"
 
@@ -44,8 +45,6 @@ def earlier(task: Task, found: Sequence[Samples], pages: Path) -> Earlier | None
 
     It can where the analysis is refreshable, the earlier metafile is whole, and all that is in it is wanted still, with the same samples.
     """
-    from gwfollow.pipelines.pesummary import read_metafile
-
     if task.get("refreshable") is not True:
         return None
     wanted = {one.label: sha256_once(one.samples) for one in found}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -49,13 +48,6 @@ class Labels(BaseModel):
         return self
 
 
-def load_labels(configs: Path) -> Labels | None:
-    """The policy of the site; None where its configs have no file of state checks.  Raises `InputError`."""
-    from gwfollow.quality.bits import FILE, load
-
-    return load(configs).labels if (configs / FILE).is_file() else None
-
-
 def wanted(labels: Labels, verdicts: Sequence[tuple[str, str]]) -> Iterator[tuple[str, bool, bool]]:
     """Label, whether it shall be there, whether that concerns only our own; `verdicts` are pairs of process and verdict.
 
@@ -71,4 +63,4 @@ def wanted(labels: Labels, verdicts: Sequence[tuple[str, str]]) -> Iterator[tupl
         yield from ((label, True, False) for label in labels.injected)
 
 
-__all__ = ["Deed", "Labels", "load_labels", "wanted"]
+__all__ = ["Deed", "Labels", "wanted"]

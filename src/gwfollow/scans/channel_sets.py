@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,11 +172,4 @@ def _detector(text: str, path: Path) -> str:
     return found[1]
 
 
-def on_the_fly(ifo: str, channels: Iterable[str], gps: float, look_ups: Iterable[LookUp], **more: Any) -> ScanConfig:
-    """A configuration from what the frames hold (see `gwfollow.scans.on_the_fly.config`)."""
-    from gwfollow.scans.on_the_fly import config
-
-    return config(ifo, channels, gps, look_ups, **more)
-
-
-__all__ = ["ChannelSet", "check_gps", "find", "from_document", "load", "names", "on_the_fly", "stretch"]
+__all__ = ["ChannelSet", "check_gps", "find", "from_document", "load", "names", "stretch"]

@@ -22,7 +22,7 @@ from gwfollow.scans.crew import Report
 from gwfollow.scans.frames import Series, Unread
 from gwfollow.scans.memory import at_once
 from gwfollow.scans.model import Block, ChannelResult, Peak, Primary, ScanConfig
-from gwfollow.scans.pictures import PRIMARY
+from gwfollow.scans.pictures import PRIMARY, Scanned
 from gwfollow.scans.record import Key
 
 Floats = NDArray[np.floating[Any]]
@@ -97,17 +97,6 @@ class PrimaryJob:
             scanned.whitened, scanned.plan.sample_rate, series.start, self.config.gps, primary.matched_filter_length
         )
         report((PRIMARY, pictures.draw(self.folder, self.config, block, scanned), template))
-
-
-@dataclass(frozen=True)
-class Scanned:
-    """One channel; `whitened` (n,) at the plan's sample rate."""
-
-    series: Series
-    whitened: Floats
-    plan: tiling.Tiling
-    result: ChannelResult
-    drawn: bool  # gets a figure
 
 
 def scan_alike(config: ScanConfig, block: Block, group: Sequence[Series], template: Template | None) -> list[Scanned]:
@@ -246,4 +235,4 @@ def _unscanned(block: Block, unread: Unread) -> ChannelResult:
     )
 
 
-__all__ = ["PRIMARY", "ChunkJob", "PrimaryJob", "Scanned", "as_block", "plan_ahead", "plan_of", "scan_alike"]
+__all__ = ["PRIMARY", "ChunkJob", "PrimaryJob", "as_block", "plan_ahead", "plan_of", "scan_alike"]

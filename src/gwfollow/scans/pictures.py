@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gwfollow.scans import conditioning, figure, qtransform
+from gwfollow.scans import conditioning, figure, qtransform, tiling
 from gwfollow.scans.drafts import NotWritten
 from gwfollow.scans.figure import warm
+from gwfollow.scans.frames import Series
 from gwfollow.scans.model import Block, ChannelResult, ScanConfig
-
-if TYPE_CHECKING:
-    from gwfollow.scans.chunk import Scanned
 
 Floats = NDArray[np.floating[Any]]
 Span = tuple[float, float]
@@ -23,6 +22,17 @@ Span = tuple[float, float]
 PRIMARY = "primary"
 #: Hz: a high-pass makes the time series readable where the drift below is a thousand times larger; the lowest that is shown
 _READABLE = 4.0
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """One channel; `whitened` (n,) at the plan's sample rate."""
+
+    series: Series
+    whitened: Floats
+    plan: tiling.Tiling
+    result: ChannelResult
+    drawn: bool  # gets a figure
 
 
 def draw(folder: Path, config: ScanConfig, block: Block, one: Scanned) -> ChannelResult:
