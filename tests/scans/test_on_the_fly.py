@@ -17,7 +17,7 @@ from gwfollow.data.lookup import Folder, LookUp, find
 from gwfollow.data.watch import answers_of
 from gwfollow.errors import InputError
 from gwfollow.sandbox.auxiliary import Auxiliary, write_auxiliary
-from gwfollow.scans.channel_sets import on_the_fly
+from gwfollow.scans.on_the_fly import config as on_the_fly
 from gwfollow.scans.frame_contents import held_by, in_folder
 
 START = 1_000_000_000
