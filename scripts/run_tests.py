@@ -9,8 +9,8 @@ import sys
 import tempfile
 
 PYTEST = [sys.executable, "-m", "pytest", "--durations=10"]
-#: what needs a whole Airflow, or jobs that compute for minutes
-REAL = ["tests/system", "tests/pipelines/test_real_chain.py"]
+#: what needs a whole Airflow, waits for HTCondor, or computes for minutes
+REAL = ["tests/system", "tests/schedulers", "tests/pipelines/test_real_chain.py"]
 #: seconds in which the tests of an interrupted half stop the services that they have started
 STOP_SECONDS = 120
 

@@ -13,14 +13,16 @@ from gwfollow.ledger.blueprints import read_text
 from gwfollow.ledger.merge import PROJECT
 from gwfollow.ledger.schema import Configuration
 from gwfollow.ledger.store import Ledger
+from gwfollow.sandbox.auxiliary import DISTURBED
 from gwfollow.sandbox.demo_data import DemoEvent, make_event, register, site_defaults
 from gwfollow.sandbox.gracedb import LocalGraceDB
 from gwfollow.sandbox.strain import Strain
+from gwfollow.scans.channel_sets import load
 
 STRAIN = Strain(
     gps=1126259462.4,
-    files={"H1": "/data/H-H1.gwf", "L1": "/data/L-L1.gwf"},
-    channels={"H1": "H1:SIM", "L1": "L1:SIM"},
+    files={"H1": "/data/H-H1_SIM-1126259446-32.gwf", "L1": "/data/L-L1_SIM-1126259446-32.gwf"},
+    channels={"H1": "H1:SIM-STRAIN", "L1": "L1:SIM-STRAIN"},
     injected={"chirp_mass": 31.0},
 )
 REAL = Strain(gps=1126259462.4, files=STRAIN.files, channels=STRAIN.channels)
@@ -70,6 +72,10 @@ def test_the_site_knows_its_frames_before_any_event(tmp_path: Path) -> None:
     assert project["data"]["channels"] == STRAIN.channels
     assert project["priors"]["chirp mass"]["minimum"] < project["priors"]["chirp mass"]["maximum"]
     ledger.close()
+    scan = load(project["pipelines"]["omegascan"]["scan"]["channel set"], tmp_path).scan_config(gps=STRAIN.gps, title="demo")
+    channels = [channel for block in scan.blocks for channel in block.channels]
+    assert len(channels) == 31
+    assert {f"H1:{name}" for name in DISTURBED} < set(channels)
 
 
 def test_a_folder_without_strain_is_named(tmp_path: Path) -> None:

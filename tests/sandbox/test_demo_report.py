@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import h5py
 import numpy
 import pytest
 
-from gwfollow.ledger.schema import Analysis, Asset, Attempt, Event, Job
+from gwfollow.ledger.schema import Analysis, Asset, Attempt, Check, Event, Job
 from gwfollow.ledger.store import Ledger
 from gwfollow.sandbox.demo_report import Watch, chirp_mass, print_summary, summarise
 
@@ -97,7 +98,7 @@ def test_patience_has_an_end_that_says_what_is_not_done(ledger: Ledger) -> None:
 def test_the_summary_has_job_and_seconds_of_every_stage(ledger: Ledger) -> None:
     summary = summarise(ledger, "SIM150914")
     assert summary["event"] == "SIM150914"
-    assert summary["page"] == ""
+    assert (summary["pages"], summary["significant_channels"], summary["verdicts"]) == ({}, [], {})
     assert summary["analyses"]["psd"] == {
         "pipeline": "psd",
         "status": "uploaded",
@@ -116,7 +117,29 @@ def test_the_page_is_the_one_that_was_made(ledger: Ledger, tmp_path: Path) -> No
     with ledger.change(who="test") as change:
         (attempt,) = change.analysis("SIM150914", "psd").attempts
         attempt.assets = [Asset(name="pages", label="", path=str(page), sha256="0" * 64, size=6)]
-    assert summarise(ledger, "SIM150914")["page"] == str(page)
+    assert summarise(ledger, "SIM150914")["pages"] == {"psd": str(page)}
+
+
+def test_disturbed_channels_and_verdicts_are_told(ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    peak = {"snr": 47.6, "frequency": 61.6, "time": 1126259462.412, "q": 8.6, "energy": 1131.8}
+    quiet = {"channel": "H1:QUIET", "significant": False, "peak": {**peak, "snr": 3.0}}
+    (tmp_path / "scan.json").write_text(
+        json.dumps({"channels": [{"channel": "H1:LOUD", "significant": True, "peak": peak}, quiet]})
+    )
+    with ledger.change(who="test") as change:
+        event = change.event("SIM150914")
+        scan = Analysis(name="scan-H1", pipeline="omegascan", status="uploaded", attempt=1)
+        attempt = Attempt(analysis=scan, number=1, folder=str(tmp_path), state="collected", inputs={})
+        attempt.assets = [Asset(name="scan", label="", path=str(tmp_path / "scan.json"), sha256="0" * 64, size=1)]
+        event.analyses.append(scan)
+        for name, verdict in (("H1 HOFT_OK", "pass"), ("L1 HOFT_OK", "pass"), ("H1 iDQ", "unknown")):
+            change.session.add(Check(event_id=event.id, name=name, process="test", verdict=verdict))
+    summary = summarise(ledger, "SIM150914") | {"chirp_mass": None, "addresses": {}, "checks": {}, "seconds_total": 1, "ok": True}
+    print_summary(summary, "")
+    said = capsys.readouterr().out
+    assert "H1:LOUD                          SNR  47.6 at   61.6 Hz, GPS 1126259462.412" in said
+    assert "QUIET" not in said
+    assert "checks of the data: 2 pass, 1 unknown" in said
 
 
 def test_the_chirp_mass_is_median_and_90_percent_interval_of_the_samples(ledger: Ledger, tmp_path: Path) -> None:

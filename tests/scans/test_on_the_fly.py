@@ -17,8 +17,8 @@ from gwfollow.data.lookup import Folder, LookUp, find
 from gwfollow.data.watch import answers_of
 from gwfollow.errors import InputError
 from gwfollow.sandbox.auxiliary import Auxiliary, write_auxiliary
-from gwfollow.scans.on_the_fly import config as on_the_fly
 from gwfollow.scans.frame_contents import held_by, in_folder
+from gwfollow.scans.on_the_fly import config as on_the_fly
 
 START = 1_000_000_000
 GPS = START + 40.5

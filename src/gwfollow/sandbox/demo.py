@@ -40,9 +40,7 @@ from gwfollow.sandbox.demo_report import (
     alert_stages,
     chirp_mass,
     print_summary,
-    significant_channels,
     summarise,
-    verdicts,
 )
 from gwfollow.sandbox.gracedb import LocalGraceDB
 from gwfollow.sandbox.htcondor import PersonalPool
@@ -237,8 +235,6 @@ class Demo:
     def _summary(self, ledger: Ledger, event: DemoEvent, airflow: LocalAirflow, checks: dict[str, bool]) -> bool:
         summary: dict[str, Any] = summarise(ledger, event.graceid)
         summary["chirp_mass"] = chirp_mass(ledger, event.graceid)
-        summary["significant_channels"] = significant_channels(ledger, event.graceid)
-        summary["verdicts"] = verdicts(ledger, event.graceid)
         summary["seconds_after_creation"] = self.alert_seconds
         mass = summary["chirp_mass"]
         checks["chirp mass"] = mass is not None and event.plausible(mass)

@@ -85,7 +85,7 @@ def alert_stages(ledger: Ledger, event: str) -> list[tuple[str, Callable[[], boo
 
 
 def summarise(ledger: Ledger, event: str) -> dict[str, Any]:
-    """The event's analyses with pipeline, status, job and seconds by stage, and the page that PESummary made."""
+    """The event's analyses with pipeline, status, job and seconds by stage, the pages that they made, what was found out of the data."""
     with ledger.read() as session:
         rows = find_event(session, event).analyses
         analyses = {row.name: _analysis(session, row) for row in rows}
@@ -95,7 +95,8 @@ def summarise(ledger: Ledger, event: str) -> dict[str, Any]:
             pages[row["pipeline"]] = str(page_of(ledger, event, name))
         except NotFound:
             continue
-    return {"event": event, "analyses": analyses, "pages": pages}
+    found = {"significant_channels": significant_channels(ledger, event), "verdicts": verdicts(ledger, event)}
+    return {"event": event, "analyses": analyses, "pages": pages, **found}
 
 
 def significant_channels(ledger: Ledger, event: str) -> list[dict[str, Any]]:
