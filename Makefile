@@ -1,6 +1,6 @@
 # gwfollow: what people run.  "make" alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install lock lint test demo demo-stop bench bench-airflow bench-alerts site clean
+.PHONY: help install lock lint test demo demo-stop bench bench-airflow bench-alerts bench-scans site clean
 
 OUT ?= demo-run
 
@@ -31,6 +31,10 @@ bench-airflow: install ## what Airflow's part costs: DAG file, waits, latency, o
 bench-alerts: install ## an alert's way: GraceDB, Kafka, inbox, run, job; with 0, 200 and 1000 active events; then 1000 at once (about 10 minutes, ARGS="--bulk 100")
 	@.venv/bin/python bench/alert_latency.py $(ARGS)
 	@.venv/bin/python bench/alert_burst.py
+
+bench-scans: install ## omega scans and their transform beside gwdetchar-omega and gwpy (about 25 minutes, ARGS="--sizes 0 1")
+	@.venv/bin/python bench/qtransform.py
+	@.venv/bin/python bench/omega_scan.py $(ARGS)
 
 lock: install ## compile requirements.lock from pyproject.toml (UPGRADE=1: newest of everything)
 	@UPGRADE="$(UPGRADE)" sh scripts/lock.sh
