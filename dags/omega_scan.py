@@ -15,7 +15,8 @@ from typing import Any
 
 from airflow.sdk import DAG, Param
 
-from gwfollow.scans.asked import ENGINES, set_names
+from gwfollow.scans.asked import ENGINES
+from gwfollow.scans.channel_sets import names as set_names
 from gwfollow.schedulers import NAMES
 from gwfollow.settings import Settings
 from pe_operators.base import START, by_priority

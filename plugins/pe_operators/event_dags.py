@@ -97,9 +97,8 @@ def event_dag(event: EventView) -> DAG:
         ways = {a.name: analysis_group(event.name, a, names[a.name], priority) for a in others}
         plan >> [way.first for way in ways.values()]
         if quality:
-            from pe_operators.data_quality import (
-                data_quality_group,
-            )  # few events have it, and every task imports what is at the top
+            # few events have it, and every task imports what is at the top
+            from pe_operators.data_quality import data_quality_group
 
             begin, summary, scans = data_quality_group(event.name, quality, priority)
             ways |= scans

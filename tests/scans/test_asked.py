@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gwfollow.errors import InputError
-from gwfollow.scans.asked import read, read_time, set_names
+from gwfollow.scans.asked import read, read_time
 from gwfollow.scans.channel_sets import names
 
 FREE: dict[str, Any] = {"gps": 1126259462.4, "channels": ["H1:A", "H1:B"], "frame_type": "H1_R", "frames": "/data/H1_R"}
@@ -95,4 +95,5 @@ def test_what_cannot_be_meant_is_refused_with_its_name(change: dict[str, Any], p
 
 def test_the_form_offers_the_channel_sets_that_there_are(checkout: Path) -> None:
     configs = checkout / "include" / "configs"
-    assert set_names(configs) == names(configs)
+    assert names(configs) == sorted(path.stem for path in (configs / "channel_sets").glob("*.yaml"))
+    assert "H1_strain" in names(configs)

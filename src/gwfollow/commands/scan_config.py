@@ -82,7 +82,7 @@ def check_sets(ctx: click.Context, names: tuple[str, ...], frames: Path | None) 
             wrong = True
             continue
         _warn(found)
-        click.echo(f"{found.name}: {len(found.channels)} channels of {found.ifo} in {len(found.blocks)} blocks, all right")
+        click.echo(f"{found.name}: all right ({found.ifo}, channels: {len(found.channels)}, blocks: {len(found.blocks)})")
         if frames is not None:
             lacks = _lacks(found, frames)
             lacking = lacking or bool(lacks)

@@ -24,8 +24,6 @@ from gwfollow import schedulers
 from gwfollow.errors import InputError
 from gwfollow.naming import OMEGA_SCAN
 
-#: folder of the configs with the channel sets
-SETS = "channel_sets"
 ENGINES = ("gwfollow", "gwdetchar")
 #: at the beginning of the analyses' names, and of those of the events that requests make
 PREFIX = "scan-"
@@ -128,11 +126,6 @@ def read_time(value: object) -> float | None:
     return gps
 
 
-def set_names(configs: Path) -> list[str]:
-    """The channel sets of a site, as `channel_sets.names`: only their files' names are looked at."""
-    return sorted(path.stem for path in (configs / SETS).glob("*.yaml"))
-
-
 def digest(value: Any) -> str:
     """Eight digits that tell documents apart."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
@@ -188,4 +181,4 @@ def _one_of(place: str, value: str, allowed: tuple[str, ...]) -> str:
     return word
 
 
-__all__ = ["ENGINES", "PREFIX", "Asked", "digest", "read", "read_time", "set_names"]
+__all__ = ["ENGINES", "PREFIX", "Asked", "digest", "read", "read_time"]
