@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -31,6 +33,9 @@ class ReviewTrigger(BaseTrigger):
 
     All these triggers of a triggerer share one look at the ledger a period.  An answer in Airflow's web UI does not come by here:
     Airflow wakes the deferred task itself; only one that came before the task was deferred is looked for, once.
+
+    With `since` (an ISO time) it waits for an earlier try of the task, which may have died with a person's answer: to ask again would
+    erase that answer.  It fires with ``ask`` where that try had not asked, or what was answered is older than `since`.
     """
 
     def __init__(
@@ -44,14 +49,16 @@ class ReviewTrigger(BaseTrigger):
         settle: float,
         ledger_conn_id: str | None,
         htcondor_conn_id: str | None,
+        since: str | None = None,
     ) -> None:
         super().__init__()
+        self.since = since
         self.event, self.analysis, self.attempt, self.ti_id = event, analysis, attempt, ti_id
         self.period, self.settle = period, settle
         self.ledger_conn_id, self.htcondor_conn_id = ledger_conn_id, htcondor_conn_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        names = ("event", "analysis", "attempt", "ti_id", "period", "settle", "ledger_conn_id", "htcondor_conn_id")
+        names = ("event", "analysis", "attempt", "ti_id", "period", "settle", "ledger_conn_id", "htcondor_conn_id", "since")
         return "pe_operators.review.ReviewTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -77,12 +84,20 @@ class ReviewTrigger(BaseTrigger):
 
     async def _answered(self) -> dict[str, Any] | None:
         """The answer that came between the question and the deferral."""
+        from airflow.sdk.exceptions import AirflowRuntimeError
         from airflow.sdk.execution_time.hitl import get_hitl_detail_content_detail
         from asgiref.sync import sync_to_async
 
-        detail = await sync_to_async(get_hitl_detail_content_detail)(ti_id=UUID(self.ti_id))
+        try:
+            detail = await sync_to_async(get_hitl_detail_content_detail)(ti_id=UUID(self.ti_id))
+        except AirflowRuntimeError as error:
+            if self.since is not None and (error.error.detail or {}).get("status_code") == HTTPStatus.NOT_FOUND:
+                return {"ask": True}
+            raise
         if not (detail.response_received and detail.chosen_options):
             return None
+        if self.since is not None and detail.responded_at < datetime.fromisoformat(self.since):
+            return {"ask": True}
         by = detail.responded_by_user
         return {
             "chosen_options": list(detail.chosen_options),
@@ -124,23 +139,29 @@ class ReviewOperator(AnalysisOperator, ApprovalOperator):
 
         site = self.site(context)
         found = translated(lambda: standing(site, self.event, self.analysis))
-        if not found.waits:
-            return self._said(found)
+        if found.waits and context["ti"].try_number > 1:
+            self._wait(context, found, since=found.begun)
+        if found.waits:
+            self._ask(context, found)
+        return self._said(found)
+
+    def _ask(self, context: Context, found: Standing) -> NoReturn:
         self.body = (
             f"Attempt {found.attempt} of **{self.analysis}** for **{self.event}** is finished and may be published once it is approved.\n\n"
             f"[Results]({page('results', self)}) · [Logs]({page('logs', self)})\n"
         )
         with contextlib.suppress(TaskAwaitingInput):
             super().execute(context)  # asks; Airflow would park the task until somebody answers it there
-        self._wait(context, found.attempt)
-        raise AssertionError("defer does not return")
+        self._wait(context, found)
 
     def resume(self, context: Context, event: dict[str, Any], attempt: int) -> dict[str, Any]:
         """Called when somebody answered in Airflow, or when the trigger fired."""
         from gwfollow.life.review import answer, standing
 
         site = self.site(context)
-        if event.get("chosen_options"):
+        if event.get("ask"):
+            self.log.info("an earlier try of this task left no answer about attempt %d", attempt)
+        elif event.get("chosen_options"):
             person = (event.get("responded_by_user") or {}).get("name")
             verdict = "approved" if event["chosen_options"] == [self.APPROVE] else "rejected"
             message = str((event.get("params_input") or {}).get(MESSAGE) or "")
@@ -150,28 +171,31 @@ class ReviewOperator(AnalysisOperator, ApprovalOperator):
         else:
             self.log.info("%s", event.get("text"))
         found = translated(lambda: standing(site, self.event, self.analysis))
+        if found.waits and event.get("ask"):
+            self._ask(context, found)
         if found.waits:
-            self._wait(context, found.attempt)
+            self._wait(context, found)
         return self._said(found)
 
     def _said(self, found: Standing) -> dict[str, Any]:
         self.log.info("attempt %d: %s by %s", found.attempt, found.verdict, found.person)
         return {"attempt": found.attempt, "verdict": found.verdict, "person": found.person, "message": found.message}
 
-    def _wait(self, context: Context, attempt: int) -> None:
+    def _wait(self, context: Context, found: Standing, since: datetime | None = None) -> NoReturn:
         settings = self.site(context).settings
         self.defer(
             trigger=ReviewTrigger(
                 event=self.event,
                 analysis=self.analysis,
-                attempt=attempt,
+                attempt=found.attempt,
                 ti_id=str(context["ti"].id),
                 period=settings.poll_period,
                 settle=settings.settle_period,
                 ledger_conn_id=self.ledger_conn_id,
                 htcondor_conn_id=self.htcondor_conn_id,
+                since=since.isoformat() if since is not None else None,
             ),
             method_name="resume",
-            kwargs={"attempt": attempt},
+            kwargs={"attempt": found.attempt},
             timeout=None,
         )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
+from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException, ErrorType, TaskDeferred
+from airflow.sdk.execution_time.comms import ErrorResponse
 from sqlalchemy import select
 from tasks import context
 
 from gwfollow.ledger.reviews import record
-from gwfollow.ledger.schema import Review
+from gwfollow.ledger.schema import Attempt, Review
 from gwfollow.ledger.views import AnalysisView, EventView
 from gwfollow.life import Site
 from gwfollow.life.build import build
@@ -44,8 +46,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return questions
 
 
-def task() -> dict[str, Any]:
-    found = context()
+def task(try_number: int = 1) -> dict[str, Any]:
+    found = context(try_number=try_number)
     found["ti"].id = TI
     found["task_instance"] = found["ti"]
     return found
@@ -118,9 +120,33 @@ def test_a_deprecation_waits_on(finished: Site) -> None:
         operator().resume(task(), {"text": "?"}, attempt=1)
 
 
-def trigger() -> ReviewTrigger:
+def test_another_try_looks_for_the_answer_that_the_last_one_died_with(finished: Site, asked: list[dict[str, Any]]) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        operator().execute(task(try_number=2))
+    assert asked == [], "to ask again erases the answer"
+    with finished.ledger.read() as session:
+        begun = session.scalars(select(Attempt)).one().created
+    assert deferred.value.trigger.serialize()[1]["since"] == begun.isoformat()
+
+
+def test_it_asks_where_the_last_try_left_nothing(finished: Site, asked: list[dict[str, Any]]) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        operator().resume(task(try_number=2), {"ask": True}, attempt=1)
+    assert len(asked) == 1
+    assert deferred.value.trigger.serialize()[1]["since"] is None
+
+
+def trigger(since: str | None = None) -> ReviewTrigger:
     return ReviewTrigger(
-        event=EVENT, analysis="echo", attempt=1, ti_id=TI, period=0.02, settle=0, ledger_conn_id=None, htcondor_conn_id=None
+        event=EVENT,
+        analysis="echo",
+        attempt=1,
+        ti_id=TI,
+        period=0.02,
+        settle=0,
+        ledger_conn_id=None,
+        htcondor_conn_id=None,
+        since=since,
     )
 
 
@@ -160,6 +186,33 @@ def test_an_answer_that_came_before_the_wait_is_not_lost(finished: Site, airflow
     airflow.responded_by_user = SimpleNamespace(id="7", name="carol")
     found = fire(trigger())
     assert (found["chosen_options"], found["responded_by_user"]["name"]) == (["Reject"], "carol")
+
+
+@pytest.mark.parametrize(
+    ("age", "found"), [(-1, {"ask": True}), (1, {"chosen_options": ["Approve"], "params_input": {}, "responded_by_user": None})]
+)
+def test_what_was_answered_about_an_earlier_attempt_is_asked_again(
+    finished: Site, airflow: SimpleNamespace, age: int, found: dict[str, Any]
+) -> None:
+    begun = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    airflow.response_received, airflow.chosen_options = True, ["Approve"]
+    airflow.responded_at = begun + timedelta(hours=age)
+    assert fire(trigger(begun.isoformat())) == found
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_only_airflows_word_that_nobody_was_asked_makes_it_ask(
+    finished: Site, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    def refuse(ti_id: Any) -> None:
+        raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": status}))
+
+    monkeypatch.setattr("airflow.sdk.execution_time.hitl.get_hitl_detail_content_detail", refuse)
+    if status == 404:
+        assert fire(trigger("2026-11-21T12:00:00+00:00")) == {"ask": True}
+    else:
+        with pytest.raises(AirflowRuntimeError):
+            fire(trigger("2026-11-21T12:00:00+00:00"))
 
 
 def test_a_fresh_attempt_ends_the_wait_for_the_old_one(finished: Site, airflow: SimpleNamespace) -> None:

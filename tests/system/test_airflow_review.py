@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psutil
 import pytest
 from sqlalchemy import select
 from stage import Stage, until
@@ -54,6 +58,33 @@ def test_an_approval_in_airflow_publishes_and_stands_in_the_ledger_with_the_pers
     with stage.ledger.read() as session:
         entry = session.scalars(select(Journal).where(Journal.event == "E-approve", Journal.what == "review: approved")).one()
     assert entry.who == "airflow:admin"
+
+
+@contextmanager
+def scheduler_held(stage: Stage) -> Iterator[None]:
+    """Airflow's scheduler does nothing meanwhile."""
+    keeper = next(service for service in stage.airflow.services if service.name == "scheduler")
+    scheduler = psutil.Process(int(keeper.pid_file.read_text().split()[0])).children()[0]
+    assert "scheduler" in " ".join(scheduler.cmdline())
+    scheduler.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        scheduler.send_signal(signal.SIGCONT)
+
+
+def test_an_answer_outlives_the_try_that_should_have_taken_it(stage: Stage) -> None:
+    """Airflow gives a failed task another try, and a second asking would erase what was answered."""
+    stage.apply("E-retry", f"name: pe\n{HELD_BACK}")
+    run = waiting(stage, "E-retry")
+    with scheduler_held(stage):
+        answer(stage, "E-retry", run, "Approve", "said once")
+        assert verdicts(stage, "E-retry") == [], "the first try took the answer"
+        body = {"dry_run": False, "task_ids": ["pe.review"], "dag_run_id": run, "only_failed": False, "reset_dag_runs": True}
+        stage.api._call("POST", f"dags/{event_dag_id('E-retry')}/clearTaskInstances", json=body)
+    stage.until_status("E-retry", "pe", "uploaded")
+    assert verdicts(stage, "E-retry") == [("approved", "airflow:admin", "said once")]
+    assert stage.task("E-retry", "pe.review", run)["try_number"] == 2
 
 
 def test_a_verdict_on_the_command_line_releases_the_waiting_task_and_closes_airflows_question(stage: Stage) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -15,7 +16,7 @@ from gwfollow.ledger.reviews import current_verdict, current_verdicts, record, w
 from gwfollow.ledger.schema import Analysis, Event, Review
 from gwfollow.ledger.store import Change, Ledger, find_analysis
 from gwfollow.life.refresh import refresh_after
-from gwfollow.life.site import NoWork, Site, job_key
+from gwfollow.life.site import NoWork, Site, current_attempt, job_key
 from gwfollow.schedulers.base import JobState, JobStatus
 
 #: an analysis in one of these may wait for a verdict
@@ -31,6 +32,7 @@ class Standing:
     person: str = ""
     message: str = ""
     waits: bool = False  # nothing may be published before a person approves
+    begun: datetime | None = None  # when the attempt was made: an older answer is not about it
 
 
 def give_verdict(change: Change, analysis: Analysis, verdict: str, *, message: str = "", attempt: int | None = None) -> bool:
@@ -50,10 +52,12 @@ def standing(site: Site, event: str, analysis: str) -> Standing:
         if row.status not in _WITH_RESULTS:
             raise NoWork(f"{event}/{analysis} is {row.status}: there is nothing to review")
         given = current_verdict(session, row)
+        attempt = current_attempt(session, row)
+        begun = attempt.created if attempt is not None else None
         if given is None:
-            return Standing(row.attempt, "", waits=row.review_first)
+            return Standing(row.attempt, "", waits=row.review_first, begun=begun)
         undecided = given.verdict != "rejected" and withheld(session, row) is not None
-        return Standing(row.attempt, given.verdict, given.person, given.message, waits=undecided)
+        return Standing(row.attempt, given.verdict, given.person, given.message, waits=undecided, begun=begun)
 
 
 def answer(site: Site, event: str, analysis: str, verdict: str, *, message: str, attempt: int) -> None:
