@@ -10,9 +10,10 @@ import pytest
 
 pytest.importorskip("lalframe", reason="reads frames with lalframe (gwfollow[scans])")
 
+from gwfollow.data import frame_files
 from gwfollow.data.coverage import Coverage
 from gwfollow.data.names import parse
-from gwfollow.scans import frame_files, frames
+from gwfollow.scans import frames
 from gwfollow.scans.frames import Series, Unread
 from scan_frames import START, covered, noise, write_frame
 

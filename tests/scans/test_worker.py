@@ -188,7 +188,8 @@ def test_memory_is_bounded_whatever_the_number_of_channels(tmp_path: Path, scan:
 MEASURED = r"""
 import re, sys
 from pathlib import Path
-from gwfollow.scans import crew, worker
+from gwfollow.data import crew
+from gwfollow.scans import worker
 
 peaks, real = [], crew.Crew.events
 

@@ -110,8 +110,8 @@ def _colormap(found: ChannelSet) -> None:
 
 def _lacks(found: ChannelSet, folder: Path) -> list[str]:
     """For each frame type what the newest of its files in `folder` has not."""
+    from gwfollow.data.frame_files import Damaged, open_file
     from gwfollow.data.names import parse
-    from gwfollow.scans.frame_files import Damaged, open_file
 
     if not folder.is_dir():
         raise InputError("--frames", str(folder), "a folder that is there")

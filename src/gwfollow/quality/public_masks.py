@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from gwfollow.data.frame_files import Damaged, Piece
 from gwfollow.data.segments import Segment
-from gwfollow.scans.frame_files import Damaged, Piece
 
 #: end of the channel's name in frames -> where the HDF5 files have it
 _PLACES = {"_DQMASK": "quality/simple/DQmask", "_INJMASK": "quality/injections/Injmask"}

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 
 from gwfollow.data import lookup
 from gwfollow.data.coverage import Coverage, cover
+from gwfollow.data.frame_files import Damaged, DataFile, open_file
 from gwfollow.data.lookup import LookUp
 from gwfollow.data.names import FrameFile
 from gwfollow.data.segments import Segment, livetime, told
 from gwfollow.errors import InputError, RemoteRefused, RemoteSilent
 from gwfollow.quality.public_masks import PublicMasks
 from gwfollow.quality.vectors import Piece
-from gwfollow.scans.frame_files import Damaged, DataFile, open_file
 from gwfollow.times import utc_to_gps
 
 #: s between two looks for frames that have not come yet

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gwfollow.data.coverage import Coverage, cover
+from gwfollow.data.crew import Report
 from gwfollow.data.fetch import fetch
 from gwfollow.data.lookup import LookUp, find
 from gwfollow.data.names import FrameFile, parse
 from gwfollow.data.segments import Segment, told
 from gwfollow.errors import GWFollowError, InputError, RemoteRefused, RemoteSilent
 from gwfollow.scans.channel_sets import PAD, stretch
-from gwfollow.scans.crew import Report
 from gwfollow.scans.model import MissingData, ScanConfig
 
 #: s from the first question on that a look-up which does not answer is asked again, though its frames' deadline has passed

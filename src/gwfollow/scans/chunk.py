@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwfollow.data.coverage import Coverage, cover
+from gwfollow.data.crew import Report
 from gwfollow.data.segments import Segment
 from gwfollow.scans import conditioning, frames, pictures, qtransform, significance, tiling
 from gwfollow.scans.arrival import window
 from gwfollow.scans.correlation import Template, against_primary
-from gwfollow.scans.crew import Report
 from gwfollow.scans.frames import Series, Unread
 from gwfollow.scans.memory import at_once
 from gwfollow.scans.model import Block, ChannelResult, Peak, Primary, ScanConfig

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gwfollow.data.blame import Blame
+from gwfollow.data.crew import Crew, Event
 from gwfollow.scans.arrival import FetchJob, FrameType, types_of
 from gwfollow.scans.chunk import ChunkJob, PrimaryJob, plan_ahead
 from gwfollow.scans.correlation import Template
-from gwfollow.scans.crew import Crew, Event
 from gwfollow.scans.drafts import NotWritten
 from gwfollow.scans.flags import FlagJob, FlagState
 from gwfollow.scans.interrupt import told_to_stop
@@ -58,13 +59,13 @@ class _Scan:
         self.config, self.folder, self.say, self.gps_now = config, folder, say, gps_now
         self.share = Share.of(config)
         self.crew = Crew(self.share.processes)
+        self.blame = Blame(self.crew, READING)
         self.types = types_of(config, gps_now())
         self.record = Record(folder, config)
         self.outcome = Outcome(config, folder, self.types, self.record.found)
         self.bad = self.outcome.bad
         self.flags: dict[str, FlagState] = {}
         self.flags_asked: set[str] = set()
-        self.opened: dict[int, tuple[str, float]] = {}  # job -> the file that it is in, and since when
         self.blocks = list(config.blocks)  # not begun
         self.template: Template | None = None
         self.primary = "none" if config.primary is None else "awaited"
@@ -85,7 +86,7 @@ class _Scan:
             self._begin()
             for event in self.crew.events(TICK):
                 self._hear(event)
-            self._end_endless()
+            self.blame.end_endless()
             self.outcome.write_now_and_then()
 
     def _over(self) -> bool:
@@ -162,16 +163,16 @@ class _Scan:
         if event.kind == "reported":
             self._reported(job, event.content)
             return
-        file, _ = self.opened.pop(id(job), ("", 0.0))
+        fault = self.blame.ended(event)
         if isinstance(event.content, NotWritten):
             raise event.content
-        if event.kind == "died" and file:
-            self.say(f"{file}: the process that read it {event.content}; it is not opened again")
-            self._avoid({file: f"the process that read it {event.content}"})
+        for file, why in fault.items():
+            self.say(f"{file}: {why}; it is not opened again")
+        self._avoid(fault)
         if isinstance(job, ChunkJob):
-            self._chunk_ended(job, event, bool(file))
+            self._chunk_ended(job, event, bool(fault))
         elif isinstance(job, PrimaryJob):
-            self._primary_ended(event, bool(file))
+            self._primary_ended(event, bool(fault))
         elif isinstance(job, FlagJob) and job.flag not in self.flags:
             self.flags[job.flag] = FlagState(job.flag, None, f"whether {job.flag} was active is unknown: {event.content}")
         elif isinstance(job, FetchJob):
@@ -180,9 +181,9 @@ class _Scan:
     def _reported(self, job: Any, content: Any) -> None:
         match content:
             case ("opening", str(url)):
-                self.opened[id(job)] = (url, time.monotonic())
+                self.blame.opening(job, url)
             case ("read", dict(bad)):
-                self.opened.pop(id(job), None)
+                self.blame.left(job)
                 self._avoid(bad)
             case ("peaks", list(results)):
                 self.outcome.provisional(results)
@@ -206,7 +207,7 @@ class _Scan:
         rest = [name for name in job.channels if (job.block.key, name) in job.open]
         if not rest:
             return
-        if event.kind == "died" and (in_a_file or len(rest) > 1):
+        if in_a_file or (event.kind == "died" and len(rest) > 1):
             size = len(rest) if in_a_file else -(-len(rest) // 2)  # whose fault was it?
             for first in range(0, len(rest), size):
                 self.crew.give(job.of(rest[first : first + size], self.bad), first=True)
@@ -215,7 +216,7 @@ class _Scan:
         self._final([self._unscanned(job.block, name, "failed", why) for name in rest])
 
     def _primary_ended(self, event: Event, in_a_file: bool) -> None:
-        if event.kind == "died" and in_a_file:
+        if in_a_file:
             self.primary = "awaited"  # once more, without the file
             return
         self.primary = "done"
@@ -235,11 +236,6 @@ class _Scan:
         if event.kind != "done":
             kind.said = str(event.content)
         self.say(kind.sentence())
-
-    def _end_endless(self) -> None:
-        for job in self.crew.jobs:
-            if id(job) in self.opened and time.monotonic() > self.opened[id(job)][1] + READING:
-                self.crew.kill(job)
 
     # ---- ends --------------------------------------------------------------------------------------------------------
     def _unscanned(self, block: Block, channel: str, state: Any, message: str) -> ChannelResult:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from gwfollow.data.crew import Report
 from gwfollow.data.segments import Segment, missing, told
-from gwfollow.scans.crew import Report
 
 #: s to connect, and between two bytes of the answer
 TIMEOUT = (5.0, 20.0)

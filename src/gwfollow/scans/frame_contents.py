@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gwfollow.data import frame_files
 from gwfollow.data.coverage import Coverage
 from gwfollow.data.fetch import fetch
 from gwfollow.data.lookup import Folder, LookUp, find
 from gwfollow.data.names import parse
 from gwfollow.data.segments import Segment, coalesced, missing, overlaps, told
 from gwfollow.errors import GWFollowError, InputError
-from gwfollow.scans import frame_files
 from gwfollow.scans.channel_sets import stretch
 
 #: s around the time that are looked at

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from gwfollow.data.coverage import Coverage, cover
+from gwfollow.data.frame_files import Damaged, DataFile, open_file
 from gwfollow.data.names import FrameFile
 from gwfollow.data.segments import Segment, missing, told
-from gwfollow.scans.frame_files import Damaged, DataFile, open_file
 from gwfollow.scans.model import ChannelState
 
 #: how the message of a channel begins that was scanned between gaps

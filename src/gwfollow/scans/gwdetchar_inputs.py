@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from gwfollow.data.coverage import Coverage, cover
+from gwfollow.data.crew import Crew, Report
 from gwfollow.data.segments import Segment
 from gwfollow.scans import frames
 from gwfollow.scans.arrival import FetchJob, types_of
 from gwfollow.scans.channel_sets import stretch
-from gwfollow.scans.crew import Crew, Report
 from gwfollow.scans.flags import state as flag_state
 from gwfollow.scans.frames import Series
 from gwfollow.scans.memory import MOST_CHANNELS

@@ -2,7 +2,7 @@
 
 Frames (.gwf, LIGO-T970130) are read by lalframe at the level of channels: one look at the table of contents and one decompression for
 each channel and frame, a quarter of the processor time that gwpy's reader takes (it looks for every channel from the beginning of the
-stream).  Each structure's checksum is verified there.  A damaged table of contents can end the process: see `scans.crew`.
+stream).  Each structure's checksum is verified there.  A damaged table of contents can end the process: see `data.crew`.
 GWOSC's HDF5 files hold one channel, the strain.
 """
 
