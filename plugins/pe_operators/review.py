@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator
 from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,73 +11,44 @@ from uuid import UUID
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 from airflow.sdk.exceptions import TaskAwaitingInput
-from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from pe_operators.base import AnalysisOperator, open_site, translated
+from pe_operators.base import AnalysisOperator, translated
 from pe_operators.links import JobLogLink, ResultPageLink, page
+from pe_operators.triggers import LedgerTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from gwfollow.life.review import Standing
-    from gwfollow.schedulers.poller import Query
 
 MESSAGE = "message"
 
 
-class ReviewTrigger(BaseTrigger):
+class ReviewTrigger(LedgerTrigger):
     """Fires once the ledger has a verdict on the attempt, or nobody asks for one any more.
 
-    All these triggers of a triggerer share one look at the ledger a period.  An answer in Airflow's web UI does not come by here:
-    Airflow wakes the deferred task itself; only one that came before the task was deferred is looked for, once.
+    An answer in Airflow's web UI does not come by here: Airflow wakes the deferred task itself; only one that came before the task was
+    deferred is looked for, once.
 
     With `since` (an ISO time) it waits for an earlier try of the task, which may have died with a person's answer: to ask again would
     erase that answer.  It fires with ``ask`` where that try had not asked, or what was answered is older than `since`.
     """
 
-    def __init__(
-        self,
-        *,
-        event: str,
-        analysis: str,
-        attempt: int,
-        ti_id: str,
-        period: float,
-        settle: float,
-        ledger_conn_id: str | None,
-        htcondor_conn_id: str | None,
-        since: str | None = None,
-    ) -> None:
-        super().__init__()
-        self.since = since
-        self.event, self.analysis, self.attempt, self.ti_id = event, analysis, attempt, ti_id
-        self.period, self.settle = period, settle
-        self.ledger_conn_id, self.htcondor_conn_id = ledger_conn_id, htcondor_conn_id
+    ARGUMENTS = (*LedgerTrigger.ARGUMENTS, "attempt", "ti_id", "since")
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        names = ("event", "analysis", "attempt", "ti_id", "period", "settle", "ledger_conn_id", "htcondor_conn_id", "since")
-        return "pe_operators.review.ReviewTrigger", {name: getattr(self, name) for name in names}
+    def __init__(self, *, attempt: int, ti_id: str, since: str | None = None, **where: Any) -> None:
+        super().__init__(**where)
+        self.attempt, self.ti_id, self.since = attempt, ti_id, since
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        from gwfollow.life.review import key_of
-        from gwfollow.schedulers.poller import shared_poller
+    async def wait(self) -> dict[str, Any]:
+        from gwfollow.life.review import decisions, key_of
 
-        begun = time.monotonic()
         found = await self._answered()
         if found is None:
-            poller = shared_poller(("reviews", self.ledger_conn_id), self.period, self._query)
-            status = await poller.wait(key_of(self.event, self.analysis, self.attempt))
+            status = await self.told("reviews", key_of(self.event, self.analysis, self.attempt), decisions)
             found = {"text": status.reason or "nobody asks for a review of this attempt any more"}
             await self._close(status.reason)
-        # Airflow's LocalExecutor can fail a task that comes back while its first exit is still being recorded
-        await asyncio.sleep(max(0.0, self.settle - (time.monotonic() - begun)))
-        yield TriggerEvent(found)
-
-    def _query(self) -> Query:
-        from gwfollow.life.review import decisions
-
-        ledger = open_site("airflow: review", ledger_conn_id=self.ledger_conn_id, htcondor_conn_id=self.htcondor_conn_id).ledger
-        return lambda keys: decisions(ledger, keys)
+        return found
 
     async def _answered(self) -> dict[str, Any] | None:
         """The answer that came between the question and the deferral."""

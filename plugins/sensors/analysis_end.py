@@ -2,67 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
-from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from gwfollow.errors import GWFollowError
-from pe_operators.base import AnalysisOperator, open_site, translated
+from pe_operators.base import AnalysisOperator, translated
 from pe_operators.links import EventLink, JobLogLink, ResultPageLink
+from pe_operators.triggers import LedgerTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from gwfollow.life import Site
-    from gwfollow.schedulers.poller import Query
-
-ARGUMENTS = ("event", "analysis", "period", "settle", "ledger_conn_id", "htcondor_conn_id")
 
 
-class AnalysisEndTrigger(BaseTrigger):
-    """Fires once the analysis has come to an end, good or bad.
+class AnalysisEndTrigger(LedgerTrigger):
+    """Fires once the analysis has come to an end, good or bad."""
 
-    All these triggers of a triggerer share one look at the ledger a period.  It fires no sooner than `settle` seconds after it began:
-    Airflow's LocalExecutor can fail a task that comes back while its first exit is still being recorded.
-    """
+    async def wait(self) -> dict[str, Any]:
+        from gwfollow.life.request import ends, key_of
 
-    def __init__(
-        self,
-        *,
-        event: str,
-        analysis: str,
-        period: float,
-        settle: float,
-        ledger_conn_id: str | None,
-        htcondor_conn_id: str | None,
-    ) -> None:
-        super().__init__()
-        self.event, self.analysis, self.period, self.settle = event, analysis, period, settle
-        self.ledger_conn_id, self.htcondor_conn_id = ledger_conn_id, htcondor_conn_id
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        return "sensors.analysis_end.AnalysisEndTrigger", {name: getattr(self, name) for name in ARGUMENTS}
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        from gwfollow.life.request import key_of
-        from gwfollow.schedulers.poller import shared_poller
-
-        begun = time.monotonic()
-        poller = shared_poller(("ends", self.ledger_conn_id), self.period, self._query)
-        status = await poller.wait(key_of(self.event, self.analysis))
-        await asyncio.sleep(max(0.0, self.settle - (time.monotonic() - begun)))
-        yield TriggerEvent({"status": status.reason})
-
-    def _query(self) -> Query:
-        from gwfollow.life.request import ends
-
-        ledger = open_site("airflow: end", ledger_conn_id=self.ledger_conn_id, htcondor_conn_id=self.htcondor_conn_id).ledger
-        return lambda keys: ends(ledger, keys)
+        status = await self.told("ends", key_of(self.event, self.analysis), ends)
+        return {"status": status.reason}
 
 
 class AnalysisEndSensor(AnalysisOperator):

@@ -2,49 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
-from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from pe_operators.base import CLEAR, AnalysisOperator, cleared_by_person, person_site, translated
+from pe_operators.triggers import SettledTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from gwfollow.life import Site
 
-ARGUMENTS = ("wanted", "poll_seconds", "settle")
 
-
-class FrameCoverageTrigger(BaseTrigger):
+class FrameCoverageTrigger(SettledTrigger):
     """Fires when every type is settled, or some seconds after a first one is complete (`gwfollow.data.arrival`).
 
     All these triggers of a triggerer share one watch: who waits for the same type and stretch costs one look.
 
     :param wanted: `gwfollow.data.arrival.Wanted`, as dictionaries
     :param poll_seconds: seconds between two looks at a folder; servers are asked less often
-    :param settle: seconds that it waits at least (Airflow's LocalExecutor can fail a task that comes back at once)
     """
+
+    ARGUMENTS = ("wanted", "poll_seconds", "settle")
 
     def __init__(self, *, wanted: list[dict[str, Any]], poll_seconds: float, settle: float) -> None:
         super().__init__()
         self.wanted, self.poll_seconds, self.settle = wanted, poll_seconds, settle
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        return "sensors.frame_coverage.FrameCoverageTrigger", {name: getattr(self, name) for name in ARGUMENTS}
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def wait(self) -> dict[str, Any]:
         from gwfollow.data.arrival import Wanted
         from gwfollow.data.watch import shared_watch
 
-        begun = time.monotonic()
         awaited = await shared_watch(self.poll_seconds).wait([Wanted.from_dict(each) for each in self.wanted])
-        await asyncio.sleep(max(0.0, self.settle - (time.monotonic() - begun)))
-        yield TriggerEvent({"report": awaited.report(), "lack": awaited.lack(), "wanted": self.wanted})
+        return {"report": awaited.report(), "lack": awaited.lack(), "wanted": self.wanted}
 
 
 class FrameCoverageSensor(AnalysisOperator):

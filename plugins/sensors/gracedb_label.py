@@ -2,51 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
-from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from pe_operators.base import EventOperator, translated
 from pe_operators.gracedb import gracedb_client
+from pe_operators.triggers import SettledTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from gwfollow.schedulers.poller import Query
 
-ARGUMENTS = ("graceid", "labels", "gracedb_conn_id", "poll_seconds", "settle")
 
-
-class GraceDBLabelTrigger(BaseTrigger):
+class GraceDBLabelTrigger(SettledTrigger):
     """Fires when the condition holds; all these triggers of a triggerer share one poll for each connection.
 
     :param graceid: event or superevent
     :param labels: the condition, as `GraceDBLabelSensor` has it
-    :param settle: seconds that it waits at least (Airflow's LocalExecutor can fail a task that comes back at once)
     """
+
+    ARGUMENTS = ("graceid", "labels", "gracedb_conn_id", "poll_seconds", "settle")
 
     def __init__(self, *, graceid: str, labels: str, gracedb_conn_id: str, poll_seconds: float, settle: float) -> None:
         super().__init__()
         self.graceid, self.labels, self.gracedb_conn_id = graceid, labels, gracedb_conn_id
         self.poll_seconds, self.settle = poll_seconds, settle
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        return "sensors.gracedb_label.GraceDBLabelTrigger", {name: getattr(self, name) for name in ARGUMENTS}
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def wait(self) -> dict[str, Any]:
         from gwfollow.gracedb.labels import waiting_for
         from gwfollow.schedulers.poller import shared_poller
 
-        begun = time.monotonic()
         poller = shared_poller(("gracedb labels", self.gracedb_conn_id, self.poll_seconds), self.poll_seconds, self._query)
         status = await poller.wait(waiting_for(self.graceid, self.labels))
-        await asyncio.sleep(max(0.0, self.settle - (time.monotonic() - begun)))
-        yield TriggerEvent({"graceid": self.graceid, "state": status.state.value, "text": status.reason})
+        return {"graceid": self.graceid, "state": status.state.value, "text": status.reason}
 
     def _query(self) -> Query:
         from gwfollow.gracedb.labels import LabelWatch

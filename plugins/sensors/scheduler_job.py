@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from pe_operators.base import (
     CLEAR,
@@ -20,6 +17,7 @@ from pe_operators.base import (
     translated,
 )
 from pe_operators.links import JobLogLink
+from pe_operators.triggers import SettledTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -28,20 +26,19 @@ if TYPE_CHECKING:
     from gwfollow.life.wait import Outcome
     from gwfollow.schedulers.poller import Query
 
-ARGUMENTS = (
-    *("event", "analysis", "purpose", "job_id", "scheduler", "task_id", "waiter", "settle"),
-    *("ledger_conn_id", "htcondor_conn_id"),
-)
 
-
-class SchedulerJobTrigger(BaseTrigger):
+class SchedulerJobTrigger(SettledTrigger):
     """Fires once the job has ended, is held, or is unknown for several polls.
 
-    All these triggers of a triggerer share one poller for each scheduler.  It fires no sooner than `settle` seconds after it began:
-    Airflow's LocalExecutor can fail a task that comes back while its first exit is still being recorded.
+    All these triggers of a triggerer share one poller for each scheduler.
 
     :param scheduler: what `gwfollow.provider.site.scheduler_identity` gave: name and addresses, no secrets
     """
+
+    ARGUMENTS = (
+        *("event", "analysis", "purpose", "job_id", "scheduler", "task_id", "waiter", "settle"),
+        *("ledger_conn_id", "htcondor_conn_id"),
+    )
 
     def __init__(
         self,
@@ -62,17 +59,12 @@ class SchedulerJobTrigger(BaseTrigger):
         self.scheduler, self.task_id, self.waiter, self.settle = scheduler, task_id, waiter, settle
         self.ledger_conn_id, self.htcondor_conn_id = ledger_conn_id, htcondor_conn_id
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        return "sensors.scheduler_job.SchedulerJobTrigger", {name: getattr(self, name) for name in ARGUMENTS}
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def wait(self) -> dict[str, Any]:
         from gwfollow.schedulers.poller import shared_poller
 
-        begun = time.monotonic()
         poller = shared_poller(tuple(sorted(self.scheduler.items())), float(self.scheduler["poll_seconds"]), self._query)
         status = await poller.wait(self.job_id)
-        await asyncio.sleep(max(0.0, self.settle - (time.monotonic() - begun)))
-        yield TriggerEvent({"job_id": self.job_id, "state": status.state.value, "text": status.describe()})
+        return {"job_id": self.job_id, "state": status.state.value, "text": status.describe()}
 
     def _query(self) -> Query:
         from gwfollow.provider.site import scheduler_from

@@ -260,7 +260,7 @@ def test_all_who_follow_share_one_look_at_the_ledger(site: Site, monkeypatch: py
     looks: list[int] = []
     ends = request.ends
     monkeypatch.setattr("gwfollow.life.request.ends", lambda ledger, keys: looks.append(len(keys)) or ends(ledger, keys))
-    monkeypatch.setattr("sensors.analysis_end.open_site", lambda who, **_: site.acting(who))
+    monkeypatch.setattr("pe_operators.triggers.open_site", lambda who, **_: site.acting(who))
     connections = {"ledger_conn_id": "shared", "htcondor_conn_id": None}
     triggers = [AnalysisEndTrigger(**ABOUT, period=0.05, settle=0.0, **connections) for _ in range(50)]  # type: ignore[arg-type]
 

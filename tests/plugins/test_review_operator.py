@@ -32,7 +32,7 @@ def finished(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     with site.ledger.change(who="test") as change:
         row = change.analysis(EVENT, "echo")
         row.status, row.review_first = "finished", True
-    monkeypatch.setattr("pe_operators.review.open_site", lambda who, **_: site.acting(who))
+    monkeypatch.setattr("pe_operators.triggers.open_site", lambda who, **_: site.acting(who))
     return site
 
 
