@@ -36,6 +36,7 @@ class RequestsScan(EventOperator):
     :param title: for people
     """
 
+    #: what `gwfollow.scans.asked.read` reads
     ASKED = (
         *("gps", "channel_set", "channels", "ifo", "frames", "frame_type"),
         *("engine", "scheduler", "accounting_group", "title"),
@@ -65,9 +66,10 @@ class RequestsScan(EventOperator):
     def request(self, site: Site, *, again: bool = False) -> Requested:
         """Ensure that the ledger has the scan; from then on the operator is about its event and its analysis."""
         from gwfollow.life.request import scan
+        from gwfollow.scans.asked import read
 
         asked = {name: _said(getattr(self, name)) for name in self.ASKED}
-        requested = translated(lambda: scan(site, event=_said(self.event), again=again, **asked))
+        requested = translated(lambda: scan(site, read(**asked), event=_said(self.event), again=again))
         self.event, self.analysis = requested.event, requested.analysis
         return requested
 

@@ -13,7 +13,9 @@ from gwfollow.errors import InputError, NotFound, TransientError
 from gwfollow.ledger.schema import Outbox
 from gwfollow.ledger.store import find_analysis, find_event
 from gwfollow.life import Site
-from gwfollow.life.request import ends, retire, scan, standing
+from gwfollow.life.request import Requested, ends, retire, standing
+from gwfollow.life.request import scan as scan_asked
+from gwfollow.scans.asked import read
 from gwfollow.schedulers.base import JobState
 
 GPS = 1126259462.4
@@ -30,6 +32,10 @@ def channel_sets(site: Site) -> None:
     folder = Path(site.settings.configs) / "channel_sets"
     folder.mkdir()
     (folder / "H1_strain.yaml").write_text(SET)
+
+
+def scan(site: Site, *, event: str | None = None, again: bool = False, **asked: Any) -> Requested:
+    return scan_asked(site, read(**asked), event=event, again=again)
 
 
 def runs(site: Site, event: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+from inspect import signature
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -17,7 +18,8 @@ from gwfollow.errors import LedgerBusy
 from gwfollow.ledger.schema import Outbox
 from gwfollow.ledger.store import find_analysis
 from gwfollow.life import Site
-from pe_operators.omega_scan import BeginScansOperator, OmegaScanOperator, ScanSummaryOperator
+from gwfollow.scans.asked import read
+from pe_operators.omega_scan import BeginScansOperator, OmegaScanOperator, RequestsScan, ScanSummaryOperator
 from pe_operators.scan_request import RequestScanOperator
 from sensors.analysis_end import AnalysisEndSensor
 
@@ -54,6 +56,10 @@ def set_status(site: Site, status: str, reason: str | None = None, event: str = 
     with site.ledger.change(who="test") as change:
         row = change.analysis(event, name)
         row.status, row.reason = status, reason
+
+
+def test_a_dag_can_say_all_that_a_request_may_say() -> None:
+    assert set(RequestsScan.ASKED) == set(signature(read).parameters) < set(signature(RequestsScan).parameters)
 
 
 # ---- the scan ----------------------------------------------------------------------------------------------------------------

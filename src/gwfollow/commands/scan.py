@@ -85,16 +85,18 @@ def request(**given: Any) -> None:
     from gwfollow.ledger import open_ledger
     from gwfollow.life.request import scan as ask
     from gwfollow.life.site import Site
+    from gwfollow.scans.asked import read
     from gwfollow.settings import Settings
 
-    if not (given["event"] or given["gps"]):
+    event, again = given.pop("event"), given.pop("again")
+    if not (event or given["gps"]):
         raise InputError("--event, --gps", None, "one of them: what shall be scanned")
     if given["channel_set"] and ("/" in given["channel_set"] or Path(given["channel_set"]).suffix):
         # who reads it later stands elsewhere
         given["channel_set"] = str(Path(given["channel_set"]).expanduser().absolute())
     settings = Settings.read()
     site = Site(open_ledger(settings), settings, who=who())
-    asked = ask(site, **given)
+    asked = ask(site, read(**given), event=event, again=again)
     name = f"{asked.event}/{asked.analysis}"
     if not asked.work:
         click.echo(f"{name}: in hand already, or done (--again scans once more)")

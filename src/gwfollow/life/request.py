@@ -1,6 +1,6 @@
 """A person, or a DAG, asks for an omega scan of any time: an analysis in the ledger, whose event's own DAG does the work.
 
-    requested = scan(site, gps=1126259462.4, channel_set="H1_strain")
+    requested = scan(site, read(gps=1126259462.4, channel_set="H1_strain"))      # `gwfollow.scans.asked.read`
     deliver_now(site.ledger, site.settings)
 
 Where no event is named the request makes one, called after the time: ``scan-1126259462.400``.  The same request again finds the same
@@ -10,7 +10,7 @@ analysis; one that ended without a scan (stuck, stopped, skipped for want of dat
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ from gwfollow.ledger.states import IN_HAND, STARTABLE
 from gwfollow.ledger.store import Change, Ledger, find_analysis
 from gwfollow.life.site import Site
 from gwfollow.naming import OMEGA_SCAN, PROJECT
-from gwfollow.scans.asked import PREFIX, Asked, digest, read
+from gwfollow.scans.asked import PREFIX, Asked, digest
 from gwfollow.schedulers.base import JobState, JobStatus
 
 #: of events that a request made
@@ -68,30 +68,13 @@ class Standing:
         return self.status in _WITH
 
 
-def scan(
-    site: Site,
-    *,
-    gps: object = None,
-    event: str | None = None,
-    channel_set: str | None = None,
-    channels: str | Iterable[str] | None = (),
-    ifo: str | None = None,
-    frames: str | None = None,
-    frame_type: str | None = None,
-    engine: str | None = None,
-    scheduler: str | None = None,
-    accounting_group: str | None = None,
-    title: str | None = None,
-    again: bool = False,
-) -> Requested:
+def scan(site: Site, asked: Asked, *, event: str | None = None, again: bool = False) -> Requested:
     """Ensure that the ledger has the scan that is asked for, and that a run of its event is asked for where it gives work.
 
     Parameters
     ----------
-    gps : GPS s, or a UTC time; else the time of `event`
-    event : name in the ledger; else the request has an event of its own
+    event : name in the ledger, whose time is taken where `asked` has none; else the request has an event of its own
     again : also where it has been scanned: a fresh attempt
-    others : see `gwfollow.scans.asked.read`
 
     Raises
     ------
@@ -99,24 +82,20 @@ def scan(
     NotFound : no such event, or no such channel set
     TransientError : the analysis is just being stopped
     """
-    asked = read(
-        gps=gps, channel_set=channel_set, channels=channels, ifo=ifo, frames=frames, frame_type=frame_type, engine=engine,
-        scheduler=scheduler, accounting_group=accounting_group, title=title,
-    )  # fmt: skip
     if asked.gps is None and not event:
         raise InputError("time", None, "a time, or an event that has one")
-    detector = _detector(site, asked, ifo)
-    why = title or "an omega scan was asked for"
+    detector = _detector(site, asked)
+    why = asked.title or "an omega scan was asked for"
     return site.ledger.run(lambda change: _ask(change, asked, event or None, detector, again), who=site.who, why=why)
 
 
-def _detector(site: Site, asked: Asked, ifo: str | None) -> str:
+def _detector(site: Site, asked: Asked) -> str:
     """The detector whose channels are scanned.  Raises for what cannot be scanned: no such channel set, or no such channel in it, ..."""
     from gwfollow.scans.channel_sets import from_document  # pydantic's models: only who asks pays for them
 
     found = from_document(asked.scan, site.settings.configs_folder, "the request")
-    if ifo and found.ifo != ifo:
-        raise InputError("detector", ifo, f"{found.ifo}, whose channels these are")
+    if asked.ifo and found.ifo != asked.ifo:
+        raise InputError("detector", asked.ifo, f"{found.ifo}, whose channels these are")
     return str(found.ifo)
 
 

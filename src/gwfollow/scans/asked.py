@@ -46,6 +46,7 @@ class Asked:
     scan: dict[str, Any]  # of the analysis' document
     scheduler: dict[str, Any]  # likewise; empty where the site's is meant
     title: str | None = None
+    ifo: str | None = None  # the detector that the channels must be of; None: whichever they are of
 
     @property
     def channel_set(self) -> str | None:
@@ -87,8 +88,12 @@ def read(
     gps : GPS s, as a number or its text, or a UTC time in ISO 8601; None: the event's time
     channel_set : a name among ``include/configs/channel_sets``, or a file
     channels : instead of a channel set, or those of it that are wanted (``H1:PEM-*``); a text has them separated by commas or space
+    ifo : the detector, for a check: the channels say it
     frames : of free channels: a folder (or a pattern of folders), ``gwosc``, ``datafind``, or ``datafind:HOST``
     frame_type : of free channels, e.g. H1_R
+    engine : one of `ENGINES`; else as the channel set says
+    scheduler : ``htcondor`` or ``local``; else the site's
+    title : for people
 
     Raises
     ------
@@ -108,7 +113,7 @@ def read(
     where: dict[str, Any] = {"name": _one_of("scheduler", scheduler, schedulers.NAMES)} if scheduler else {}
     if accounting_group:
         where["accounting group"] = accounting_group
-    return Asked(read_time(gps), scan, where, (title or "").strip() or None)
+    return Asked(read_time(gps), scan, where, (title or "").strip() or None, ifo or None)
 
 
 def read_time(value: object) -> float | None:
