@@ -6,22 +6,26 @@ import math
 
 import pytest
 
-from gwfollow.scans.significance import energy_threshold, false_alarm_rate, significant, snr
+from gwfollow.scans.significance import false_alarm_rate, significant, snr
 from gwfollow.scans.tiling import plan
 
 TILING = plan(10, 256, (4, 64), (8, None))
 
 
-@pytest.mark.parametrize("far", [1e-10, 3.171e-8, 1e-3])
-def test_the_threshold_is_the_energy_of_that_rate(far: float) -> None:
-    energy = energy_threshold(far, TILING)
-    assert false_alarm_rate(energy, TILING) == pytest.approx(far)
-    assert significant(energy * 1.001, TILING, far_threshold=far)
-    assert not significant(energy * 0.999, TILING, far_threshold=far)
+@pytest.mark.parametrize("energy", [15.2, 24.5, 30.0])
+def test_a_peak_is_significant_below_its_own_rate_and_not_at_it(energy: float) -> None:
+    far = false_alarm_rate(energy, TILING)
+    assert significant(energy, TILING, far_threshold=far * 1.001)
+    assert not significant(energy, TILING, far_threshold=far)
 
 
-def test_more_tiles_need_more_energy() -> None:
-    assert energy_threshold(1e-8, plan(10, 1024, (4, 64), (8, None))) > energy_threshold(1e-8, TILING)
+def test_more_tiles_are_more_false_alarms() -> None:
+    assert false_alarm_rate(20, plan(10, 1024, (4, 64), (8, None))) > false_alarm_rate(20, TILING)
+
+
+def test_a_rate_falls_by_the_exponential_of_the_energy() -> None:
+    assert false_alarm_rate(20, TILING) / false_alarm_rate(21, TILING) == pytest.approx(math.e)
+    assert math.isclose(false_alarm_rate(800, TILING), 0)
 
 
 def test_the_snr_counts_too() -> None:
@@ -33,9 +37,3 @@ def test_the_snr_counts_too() -> None:
 def test_the_snr_of_an_energy() -> None:
     assert snr(0) == 0
     assert snr(24.5) == pytest.approx(7)
-
-
-def test_no_energy_has_no_false_alarms() -> None:
-    with pytest.raises(ValueError, match="has no threshold"):
-        energy_threshold(0, TILING)
-    assert math.isclose(false_alarm_rate(800, TILING), 0)

@@ -1,4 +1,4 @@
-"""When a peak is significant: gwpy's and gwdetchar's false-alarm rate, solved for the energy.
+"""When a peak is significant: gwpy's and gwdetchar's false-alarm rate.
 
 gwpy (`QTiling.transform`) gives the rate at which white Gaussian noise has a tile as loud as the peak's energy E as
 
@@ -16,21 +16,10 @@ import math
 from gwfollow.scans.tiling import Tiling
 
 
-def _tiles(plan: Tiling) -> float:
-    """N w of the formula, with its factor 1.5."""
-    return 1.5 * plan.trials * (1 + math.log10(plan.q_range[1] / plan.q_range[0]) / math.sqrt(2))
-
-
 def false_alarm_rate(energy: float, plan: Tiling) -> float:
     """Hz, of a peak of this energy in white noise."""
-    return _tiles(plan) * math.exp(-energy) / plan.duration
-
-
-def energy_threshold(far: float, plan: Tiling) -> float:
-    """The energy above which the false-alarm rate is below `far` Hz."""
-    if far <= 0:
-        raise ValueError(f"a false-alarm rate of {far:g} Hz has no threshold: above 0")
-    return math.log(_tiles(plan) / (far * plan.duration))
+    width = 1 + math.log10(plan.q_range[1] / plan.q_range[0]) / math.sqrt(2)
+    return 1.5 * plan.trials * width * math.exp(-energy) / plan.duration
 
 
 def snr(energy: float) -> float:
@@ -43,4 +32,4 @@ def significant(energy: float, plan: Tiling, *, far_threshold: float, snr_thresh
     return false_alarm_rate(energy, plan) < far_threshold and energy >= snr_threshold**2 / 2
 
 
-__all__ = ["energy_threshold", "false_alarm_rate", "significant", "snr"]
+__all__ = ["false_alarm_rate", "significant", "snr"]
