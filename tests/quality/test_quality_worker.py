@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
-from vector_frames import GOOD, with_bits_off, write_frame
+from vector_frames import FIRST, GOOD, GPS, MONITOR, VECTOR, Answers, states, with_bits_off, write_frame
 
 from gwfollow.errors import RemoteSilent
 from gwfollow.quality import reading, worker
 from gwfollow.quality.bits import questions
-
-GPS = 1000000010.3  # the window is 1000000008.3 to 1000000012.3: frames of 8 to 13 s
-FIRST = 1000000000
-VECTOR = "H1:GDS-CALIB_STATE_VECTOR"
-MONITOR = "H1:DMT-DQ_VECTOR"
-
-Answers = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def frames(tmp_path: Path) -> Path:
-    return tmp_path / "frames"
-
-
-@pytest.fixture
-def answers(checkout: Path, tmp_path: Path, frames: Path) -> Answers:
-    """``answers("H1", pipeline=...)``: name -> entry, after the worker has run in its folder; the document itself under the name ""."""
-
-    def run(*detectors: str, **document: Any) -> dict[str, Any]:
-        ways = [{"way": "folder", "path": str(frames)}]
-        types = {ifo: [{"frame_type": f"{ifo}_T", "ways": ways, "timeout": 0}] for ifo in ("H1", "L1", "V1", "K1")}
-        over = {"frames": {"low latency": types}, "pipeline": "gstlal"} | document
-        asked = questions(checkout / "include" / "configs", over, event="S1", gps=GPS, interferometers=detectors or ("H1",))
-        (tmp_path / worker.CONFIG).write_text(asked.model_dump_json())
-        assert worker.main([str(tmp_path)]) == 0
-        found = json.loads((tmp_path / worker.RESULT).read_text())
-        return {check["name"]: check for check in found["checks"]} | {"": found}
-
-    return run
-
-
-def states(found: dict[str, Any]) -> dict[str, str]:
-    return {name: check["state"] for name, check in found.items() if name}
+from gwfollow.quality.samples import read
 
 
 def good(frames: Path, ifo: str = "H1", **more: Any) -> None:
@@ -253,7 +219,7 @@ def test_who_does_not_answer_is_asked_on_after_the_deadline_and_is_no_gap(
     found = reading.frames(asked.look_ups, (FIRST + 8.0, FIRST + 13.0), clock=clock, sleep=clock.pass_by)
     assert found["H1", "H1_T"].coverage is None
     assert clock.now >= FIRST + 100 + reading.PATIENCE
-    samples = reading.Reader(found).samples(VECTOR, ["H1_T"])
+    samples = read(found, asked.questions).samples(VECTOR, ["H1_T"])
     assert not samples.absent
     assert samples.notes == ("H1_T: nobody answered", "gwdatafind does not answer")
 

@@ -1,13 +1,18 @@
-"""Frame files with state vectors, written by lalframe."""
+"""Frame files with state vectors, written by lalframe, and what is asked of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy
 
+GPS = 1000000010.3  # the window is 1000000008.3 to 1000000012.3: frames of 8 to 13 s
+FIRST = 1000000000
+VECTOR = "H1:GDS-CALIB_STATE_VECTOR"
+MONITOR = "H1:DMT-DQ_VECTOR"
+Answers = Callable[..., dict[str, Any]]
 #: bits of the calibration's state vector in good data
 GOOD = 0b111100011
 _TYPES = {"uint32": "UINT4", "int32": "INT4", "float32": "REAL4", "float64": "REAL8"}
@@ -38,3 +43,7 @@ def with_bits_off(length: int, rate: int, bit: int, first: int, last: int, good:
     samples = numpy.full(length * rate, good, dtype=numpy.uint32)
     samples[first:last] &= ~numpy.uint32(1 << bit)
     return samples
+
+
+def states(found: dict[str, Any]) -> dict[str, str]:
+    return {name: check["state"] for name, check in found.items() if name}

@@ -21,7 +21,8 @@ from gwfollow.pipelines.files import write_text
 from gwfollow.quality.bits import Question, Questions
 from gwfollow.quality.document import document, entry
 from gwfollow.quality.idq import judge_fap, smallest
-from gwfollow.quality.reading import Reader, Samples, frames
+from gwfollow.quality.reading import frames
+from gwfollow.quality.samples import Samples, read
 from gwfollow.quality.vectors import Reading, judge
 from gwfollow.quality.verdicts import IDQ, INJECTION, STATE_VECTOR
 
@@ -52,17 +53,17 @@ def main(arguments: list[str] | None = None) -> int:
 def answers(asked: Questions) -> dict[str, Any]:
     """The document: waits for the frames until their deadlines, reads them, judges."""
     start, end = asked.window
-    reader = Reader(frames(asked.look_ups, (math.floor(start), math.ceil(end))))
+    found = read(frames(asked.look_ups, (math.floor(start), math.ceil(end))), asked.questions)
     left_out = list(asked.not_asked)
     entries = []
     for question in asked.questions:
-        samples = reader.samples(question.channel, question.frame_types)
+        samples = found.samples(question.channel, question.frame_types)
         if question.bits:
             entries += list(_bits(question, samples, asked.window))
         elif samples.absent and question.absent == "not asked":
             left_out.append(f"{question.channel}: not in the frames")
         else:
-            ok = reader.samples(question.ok, question.frame_types) if question.ok else None
+            ok = found.samples(question.ok, question.frame_types) if question.ok else None
             entries.append(_idq(question, samples, ok, asked.window))
     entries += [_nothing(ifo) for ifo in asked.interferometers if not any(q.ifo == ifo and q.bits for q in asked.questions)]
     facts = {"window": [start, end], "group": asked.group, "pipeline": asked.pipeline, "not_asked": left_out}
