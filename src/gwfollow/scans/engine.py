@@ -20,6 +20,7 @@ from gwfollow.scans.chunk import ChunkJob, PrimaryJob, plan_ahead
 from gwfollow.scans.correlation import Template
 from gwfollow.scans.drafts import NotWritten
 from gwfollow.scans.flags import FlagJob, FlagState
+from gwfollow.scans.frames import READING
 from gwfollow.scans.interrupt import told_to_stop
 from gwfollow.scans.memory import Share
 from gwfollow.scans.model import Block, ChannelResult, ScanConfig, ScanResult
@@ -30,8 +31,6 @@ from gwfollow.scans.record import Record, key
 POLL = 2.0
 #: s the loop waits at most before it looks at the clock
 TICK = 0.25
-#: s for what the channels of one job need of one file: a damaged file can keep the reading library busy for ever
-READING = 300.0
 Say = Callable[[str], None]
 
 

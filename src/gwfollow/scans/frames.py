@@ -19,6 +19,8 @@ from gwfollow.data.names import FrameFile
 from gwfollow.data.segments import Segment, missing, told
 from gwfollow.scans.model import ChannelState
 
+#: s for what the channels of one job need of one file: a damaged file can keep the reading library busy for ever
+READING = 300.0
 #: how the message of a channel begins that was scanned between gaps
 SHORTENED = "scanned only "
 
@@ -188,4 +190,4 @@ def _short(known: Iterable[FrameFile], url: str) -> str:
     return next((file.name for file in known if file.url == url), url)
 
 
-__all__ = ["SHORTENED", "Series", "Unread", "read"]
+__all__ = ["READING", "SHORTENED", "Series", "Unread", "read"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from gwfollow.data.blame import Blame
 from gwfollow.data.coverage import Coverage, cover
 from gwfollow.data.crew import Crew, Report
 from gwfollow.data.segments import Segment
@@ -15,7 +16,7 @@ from gwfollow.scans import frames
 from gwfollow.scans.arrival import FetchJob, types_of
 from gwfollow.scans.channel_sets import stretch
 from gwfollow.scans.flags import state as flag_state
-from gwfollow.scans.frames import Series
+from gwfollow.scans.frames import READING, Series
 from gwfollow.scans.memory import MOST_CHANNELS
 from gwfollow.scans.model import Block, ChannelResult, ChannelState, Primary, ScanConfig
 
@@ -27,7 +28,10 @@ Seen = tuple[dict[str, float], list[ChannelResult]]
 
 @dataclass
 class LookJob:
-    """What the frames hold of channels of a block, in a process that a damaged file may end; reports `Seen`, and files that are damaged."""
+    """What the frames hold of channels of a block, in a process that a damaged file may end.
+
+    Reports each file before it is opened, in the end `Seen` with the files that are damaged.
+    """
 
     config: ScanConfig
     block: Block
@@ -46,6 +50,7 @@ class LookJob:
             around=(self.config.gps - half, self.config.gps + half),
             shortest=float(end - begin),
             bad=self.bad,
+            opening=lambda file: report(("opening", file.url)),
         )
         unfit = _unfit(readable(own, self.bad))
         rates, ends = {}, []
@@ -94,6 +99,7 @@ class Inputs:
             kind.wanted = _wanted(self.config, name)
             kind.coverage = cover((), kind.wanted)
         self.crew = Crew(1)
+        self.blame = Blame(self.crew, READING)
 
     def gather(self) -> None:
         self._await_frames()
@@ -142,18 +148,35 @@ class Inputs:
         return rates, ends
 
     def _work(self, job: LookJob | FetchJob) -> tuple[list[Any], str]:
-        """What one job of the crew has reported, and how it went wrong."""
+        """What one job of the crew has reported, and how it went wrong; a file that ends it is left out the next time."""
         reports: list[Any] = []
         self.crew.give(job)
         while self.crew.unfinished:
             if self.over():
                 return reports, "had no time left"
             for event in self.crew.events(POLL):
-                if event.kind == "reported":
-                    reports.append(event.content)
-                elif event.kind != "done":
-                    return reports, str(event.content)
+                match event.kind, event.content:
+                    case "reported", ("opening", str(url)):
+                        self.blame.opening(job, url)
+                    case "reported", content:
+                        reports.append(content)
+                    case _:
+                        fault = self.blame.ended(event)
+                        if event.kind != "done" and not self._again(job, fault):
+                            return reports, str(event.content)
+            self.blame.end_endless()
         return reports, ""
+
+    def _again(self, job: LookJob | FetchJob, fault: Mapping[str, str]) -> bool:
+        """Once more without the file, if one is to blame."""
+        if not fault or not isinstance(job, LookJob):
+            return False
+        for url, why in fault.items():
+            self.say(f"{url}: {why}; it is not opened again")
+        self.bad.update(fault)
+        job.bad.update(fault)
+        self.crew.give(job)
+        return True
 
     def _check_flags(self) -> None:
         """Asked here, once for each flag: gwdetchar-omega would end without an answer."""

@@ -1,0 +1,41 @@
+"""What gwdetchar-omega is given to read: files that end their reader are found out before, and left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("lalframe", reason="reads frames with lalframe (gwfollow[scans])")
+
+from deadly_frames import flipped
+from gwfollow.scans import gwdetchar_inputs
+from gwfollow.scans.gwdetchar_inputs import Inputs
+from gwfollow.scans.model import ChannelResult
+from scan_frames import START, configuration, noise, write_frame
+
+
+@pytest.mark.parametrize(("begin", "end", "signs"), [(450, 400, "SIGSEGV"), (400, 350, "SIGKILL after 0.5 s")])
+def test_a_file_that_kills_its_reader_or_holds_it_is_left_out_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: int, end: int, signs: str
+) -> None:
+    monkeypatch.setattr(gwdetchar_inputs, "READING", 0.5)
+    frames = tmp_path / "frames"
+    for number in range(3):
+        write_frame(frames, START + 8 * number, 8, {"H1:A": noise(8, seed=number)})
+    bad = write_frame(frames, START, 24, {"H1:A": noise(24), "H1:B": noise(24, 128)})
+    flipped(bad, begin, end)
+    said: list[str] = []
+    ends: list[ChannelResult] = []
+    inputs = Inputs(
+        configuration(frames, "H1:A", "H1:B", engine="gwdetchar"),
+        tmp_path, said.append, over=lambda: False, final=ends.extend, idle=lambda: None, bad={},
+    )  # fmt: skip
+    try:
+        inputs.gather()
+    finally:
+        inputs.crew.close()
+    assert f"{bad}: the process that read it was ended by {signs}; it is not opened again" in said
+    assert set(inputs.bad) == {str(bad)}
+    assert inputs.rates == {"H1:A": 256}
+    assert [(one.channel, one.state) for one in ends] == [("H1:B", "absent")]
