@@ -24,12 +24,13 @@ def test_a_kind_that_nobody_knows_is_refused() -> None:
         AirflowRuns(AirflowAPI("http://localhost", "admin", "secret")).send(message)
 
 
-def test_the_settings_say_where_to_deliver(tmp_path: Path) -> None:
-    assert set(destinations(Settings())) == {"repository"}, "an event may name one of its own"
+def test_the_settings_say_where_to_deliver(sqlite_url: str, tmp_path: Path) -> None:
+    ledger = Ledger.open(sqlite_url)
+    assert set(destinations(Settings(), ledger)) == {"repository", "disk"}, "an event may name a repository of its own"
     login = tmp_path / "login.json"
     login.write_text('{"username": "admin", "password": "secret"}')
     settings = Settings(gracedb_url="https://localhost/api/", airflow_url="http://localhost:8080", airflow_login_file=str(login))
-    assert set(destinations(settings)) == {"airflow", "gracedb", "repository"}
+    assert set(destinations(settings, ledger)) == {"airflow", "gracedb", "repository", "disk"}
 
 
 def test_deliver_now_never_raises_and_leaves_the_rest_for_upkeep(

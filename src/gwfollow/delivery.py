@@ -1,6 +1,7 @@
-"""Where the outbox goes: runs of an event's DAG to Airflow, log entries and labels to GraceDB, configurations to git.
+"""Where the outbox goes: runs of an event's DAG to Airflow, log entries and labels to GraceDB, configurations to git, and what is to be
+cleaned to the disk.
 
-report = deliver(ledger, destinations(settings), who="upkeep")
+report = deliver(ledger, destinations(settings, ledger), who="upkeep")
 """
 
 from __future__ import annotations
@@ -80,13 +81,16 @@ class AirflowRuns:
 
 
 def destinations(
-    settings: Settings, *, airflow: AirflowAPI | None = None, gracedb: GraceDBClient | None = None
+    settings: Settings, ledger: Ledger, *, airflow: AirflowAPI | None = None, gracedb: GraceDBClient | None = None
 ) -> dict[str, Destination]:
     """Every destination that is known: those given (made from Airflow connections), and those of the settings.
 
     Raises `InputError` where the settings are wrong.
     """
-    found: dict[str, Destination] = {"repository": RepositoryWriter(settings)}  # an event may name one of its own
+    from gwfollow.life.disk import DiskCleaner  # schedulers and pipelines with it: `deliver_now` needs none of them
+
+    # an event may name a repository of its own
+    found: dict[str, Destination] = {"repository": RepositoryWriter(settings), "disk": DiskCleaner(ledger, settings)}
     if (api := airflow or AirflowAPI.from_settings(settings)) is not None:
         found["airflow"] = AirflowRuns(api)
     if (client := gracedb or GraceDBClient.from_settings(settings)) is not None:

@@ -50,7 +50,7 @@ def build(ledger: Ledger, settings: Settings, tmp_path: Path, number: int = 1, e
 
 
 def send(ledger: Ledger, settings: Settings, hours: float = 0) -> Report:
-    return deliver(ledger, destinations(settings), who="test", clock=lambda: now() + timedelta(hours=hours))
+    return deliver(ledger, destinations(settings, ledger), who="test", clock=lambda: now() + timedelta(hours=hours))
 
 
 def test_a_built_configuration_arrives_under_its_category(ledger: Ledger, settings: Settings, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``gwfollow deliver``: send what waits for Airflow, GraceDB and the events' repositories."""
+"""``gwfollow deliver``: send what waits for Airflow, GraceDB, the events' repositories and the disk."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def deliver(seconds: float, retry_poisoned: bool, why: str) -> None:
     from gwfollow.settings import Settings
 
     settings = Settings.read()
-    where = destinations(settings)
     ledger, who = open_ledger(settings), user()
-    if where.keys() == {"repository"} and not outbox.pending(ledger, where):
+    where = destinations(settings, ledger)
+    if where.keys().isdisjoint({"airflow", "gracedb"}) and not outbox.pending(ledger, where) and not retry_poisoned:
         raise InputError(
-            "nowhere to deliver to: neither GWFOLLOW_AIRFLOW_URL nor GWFOLLOW_GRACEDB_URL is set, and nothing waits for a repository"
+            "nowhere to deliver to: neither GWFOLLOW_AIRFLOW_URL nor GWFOLLOW_GRACEDB_URL is set, and nothing waits for a repository or the disk"
         )
     if retry_poisoned:
         click.echo(f"{outbox.retry_poisoned(ledger, who=who, why=why)} put back")

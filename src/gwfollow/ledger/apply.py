@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -14,7 +14,7 @@ from gwfollow import asimov_plugins
 from gwfollow.errors import InputError, NotFound
 from gwfollow.ledger.blueprints import Blueprint
 from gwfollow.ledger.forms.postprocessing import definitions
-from gwfollow.ledger.merge import PROJECT, deep_merge, project_document
+from gwfollow.ledger.merge import PROJECT, deep_merge, merge_rows, project_document
 from gwfollow.ledger.needs import link, refuse_impossible, relink_projects, unmet
 from gwfollow.ledger.schema import Analysis, Configuration, Event
 from gwfollow.ledger.stages import brings_combined, combined, with_stages
@@ -24,6 +24,8 @@ from gwfollow.ledger.suggest import nearly
 from gwfollow.ledger.wishes import fulfil
 
 _ANALYSES = frozenset({"analysis", "projectanalysis"})
+#: who has one of these, or has been built, is to be built as its document says
+_COMING = STARTABLE | {"wait"}
 #: events in one query: SQLite binds at most 32766 values
 _CHUNK = 500
 
@@ -45,6 +47,14 @@ class Report:
     work: list[str] = field(default_factory=list)  # events that were given work
 
 
+class Door(Protocol):
+    """Knows what pipelines say of documents: `gwfollow.life.door.Door`."""
+
+    warnings: list[str]
+
+    def objection(self, pipeline: str, who: str, document: Callable[[], Mapping[str, Any]]) -> InputError | None: ...
+
+
 def apply(
     change: Change,
     blueprints: Sequence[Blueprint],
@@ -53,6 +63,7 @@ def apply(
     update: bool = False,
     work: bool = True,
     later: bool = False,
+    door: Door | None = None,
 ) -> Report:
     """Apply all of `blueprints` in the order given, inside the transaction of `change`.
 
@@ -63,8 +74,10 @@ def apply(
     work : ask for runs of the events that have work by it, and look which pipelines are not installed; False leaves both to the caller
     later : what an analysis needs, and the subjects of a project analysis, may be applied after it; else a need that nothing can meet
         is refused
+    door : is asked about analyses that are new or changed; None: nobody looks at what only their pipelines read
 
-    The status in a blueprint is that of a new analysis; with `update` a document that says another one than before asks for it.
+    The status in a blueprint is that of a new analysis; with `update` a document that says another one than before asks for it, and
+    so with `clean`.
 
     Raises
     ------
@@ -72,7 +85,7 @@ def apply(
     NotFound : an analysis for an event that is neither in the ledger nor in the blueprints
     """
     found = with_stages(_with_events(blueprints, event), project_document(change.session))
-    return _Application(change, update, work, later).run(found)
+    return _Application(change, update, work, later, door).run(found)
 
 
 def _with_events(blueprints: Iterable[Blueprint], default: str | None) -> list[tuple[Blueprint, str | None]]:
@@ -101,8 +114,8 @@ def _with_events(blueprints: Iterable[Blueprint], default: str | None) -> list[t
 
 
 class _Application:
-    def __init__(self, change: Change, update: bool, work: bool, later: bool) -> None:
-        self.change, self.update, self.work, self.later = change, update, work, later
+    def __init__(self, change: Change, update: bool, work: bool, later: bool, door: Door | None) -> None:
+        self.change, self.update, self.work, self.later, self.door = change, update, work, later, door
         self.report = Report()
         self.configuration = change.session.get(Configuration, PROJECT)
         self.events: dict[str, Event] = {}
@@ -135,6 +148,8 @@ class _Application:
                 self._give_work()
                 self._fulfil()
                 self._warn_of_pipelines()
+            if self.door is not None:
+                self._ask_pipelines(self.door)
         return self.report
 
     def _load(self, names: Sequence[str]) -> None:
@@ -229,12 +244,14 @@ class _Application:
             self.change.journal("analysis added", event=event_name, analysis=row.name, status=row.status, pipeline=row.pipeline)
             self._touch(row, blueprint)
             self._note(blueprint.kind, full_name, "added")
-            if blueprint.reviews:
+            if blueprint.reviews or blueprint.clean is not None:
                 self.wishes.append((row, blueprint, True))
             return
         keys = self._change_analysis(row, blueprint)
-        if self.update and (blueprint.asked is not None or blueprint.reviews):
+        if self.update and (blueprint.asked is not None or blueprint.reviews or blueprint.clean is not None):
             self.wishes.append((row, blueprint, False))
+        elif blueprint.clean is not None:
+            self.report.warnings.append(f"{blueprint.place}, clean: asks for nothing without --update")
         if keys:
             self.change.journal("analysis changed", event=event_name, analysis=row.name, keys=list(keys))
             self._touch(row, blueprint)
@@ -348,6 +365,22 @@ class _Application:
             self.report.warnings.append(
                 f"pipeline {pipeline!r} of {users[0]}{more} is not installed; nothing is built with it until it is"
             )
+
+    def _ask_pipelines(self, door: Door) -> None:
+        """A document of this file that its pipeline cannot take is refused; one whose defaults alone have changed is told of."""
+        project = self.configuration.document if self.configuration is not None else {}
+        for (event, name), row in self.analyses.items():
+            place = self.places.get((event, name))
+            touched = self.relink_all or name in self.touched.get(event, ())
+            # not what has been done elsewhere, with configs that are not here
+            if not (row.status in _COMING and touched or place is not None and row.attempt):
+                continue
+            found = door.objection(row.pipeline, f"{event}/{name}", lambda row=row: merge_rows(project, row.event, row))  # type: ignore[misc]
+            if found is not None and place is not None:
+                raise InputError(f"{place}, {found.place}", found.found, found.expected) from found
+            if found is not None:
+                self.report.warnings.append(f"{event}/{name} cannot be built with its defaults as they are now: {found}")
+        self.report.warnings += door.warnings
 
     def _note(self, kind: str, name: str, verdict: str, keys: tuple[str, ...] = ()) -> None:
         self.report.entries.append(Applied(kind, name, verdict, keys))

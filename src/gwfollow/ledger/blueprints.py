@@ -62,6 +62,7 @@ class Blueprint:
     gps: float | None = None
     graceid: str | None = None
     asked: str | None = None  # the status that the document names; None where it is silent (`status` is that of a new analysis)
+    clean: str | int | None = None  # the attempts that are to be cleaned: present, old, or the number of one
     reviews: tuple[Mapping[str, Any], ...] = ()  # verdicts that the document brings: {status, message, person, timestamp}
     subjects: tuple[str, ...] = ()  # of a project analysis: its events (in the document too)
     stages: tuple[str, ...] = ()  # of an analysis: names of the post-processings that follow it
@@ -172,6 +173,7 @@ def _analysis(kind: str, plain: dict[str, Any], place: str, warnings: list[str])
         status=status,
         comment=plain.pop("comment", None),
         asked=asked,
+        clean=plain.pop("clean", None),
         reviews=read_verdicts(plain.pop("review", None), f"{place}, review", warnings),
         subjects=tuple(plain.get("subjects", ())),
         stages=_stages(kind, plain, place),

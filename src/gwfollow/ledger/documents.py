@@ -214,9 +214,18 @@ class AnalysisDocument(Common):
     analyses: list[Any] | None = Field(None, description="the analyses that it works on, in the words of `needs`")
     refreshable: Flag | None = Field(None, description="made anew when what it works on changes")
     labels: Labels | None = Field(None, description="words and numbers that the needs of others may ask for")
+    clean: Any = Field(None, description="asks that attempts are cleaned: present, old, or the number of one")
     review: Any = Field(None, description="verdicts that it brings: one, or a list of them")
     postprocessing: Any = Field(None, description="names of post-processings; or, as a mapping, settings of their pipelines")
     interferometers: list[Detector] | None = Field(None, description="detectors to use; else the event's")
+
+    @field_validator("clean")
+    @classmethod
+    def _attempts(cls, said: object) -> object:
+        word = said.strip().lower() if isinstance(said, str) else said
+        if word is None or word in ("present", "old") or (type(word) is int and word > 0):
+            return word
+        raise refused("present, old, or the number of an attempt")
 
 
 class ProjectAnalysisDocument(AnalysisDocument):

@@ -32,8 +32,8 @@ from gwfollow.naming import is_mock
 
 T = TypeVar("T")
 
-#: destinations that are our own: a test event has its runs like any other
-INSIDE = frozenset({"airflow"})
+#: destinations that are our own: a test event has its runs like any other, and its folders are cleaned
+INSIDE = frozenset({"airflow", "disk"})
 #: seconds that a writer waits for others before it gives up
 BUSY_SECONDS = 60.0
 

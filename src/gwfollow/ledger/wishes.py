@@ -1,7 +1,9 @@
-"""What a blueprint says of an analysis beside its content: the status that it asks for, and verdicts.
+"""What a blueprint says of an analysis beside its content: the status that it asks for, attempts to be cleaned, and verdicts.
 
 A document is applied again and again, and meanwhile people and jobs move its analysis on.  So a status is asked for when the document
-says another one than it said before, and never because the analysis has gone on; a verdict is recorded once.
+says another one than it said before, and never because the analysis has gone on; the same holds for `clean`; a verdict is recorded once.
+
+Files are not deleted in a transaction that may still be undone: `clean` is a message to the destination ``disk``.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from gwfollow.ledger.steering import RESURRECT, ask
 from gwfollow.ledger.store import Change
 
 _ASKED = "blueprint asks for a status"
+_ASKED_TO_CLEAN = "blueprint asks to clean"
 #: who was asked to be ready is obeying in these
 _OBEYS_READY = frozenset({"running", "finished", "processing", "uploaded", "finalised", "restart"})
 
@@ -29,7 +32,7 @@ def fulfil(change: Change, row: Analysis, blueprint: Blueprint, *, new: bool, wa
     Parameters
     ----------
     new : the row was made by this document, which has given it its status
-    warn : is told of verdicts on an analysis without results, which are left aside
+    warn : is told of what has no sense now and is left aside: verdicts on an analysis without results, nothing to be cleaned
 
     Raises
     ------
@@ -37,6 +40,8 @@ def fulfil(change: Change, row: Analysis, blueprint: Blueprint, *, new: bool, wa
     """
     try:
         done = [] if new or blueprint.asked is None else _status(change, row, blueprint.asked)
+        if blueprint.clean is not None:
+            done += _clean(change, row, blueprint.clean, lambda text: warn(f"{blueprint.place}, clean: {text}"))
         if blueprint.reviews and row.status not in SATISFIES:
             warn(f"{blueprint.place}, review: not recorded: it is {row.status!r} and has no results that it could be about")
             return done
@@ -63,6 +68,30 @@ def _said_before(change: Change, row: Analysis) -> str | None:
     )
     details = change.session.scalar(query)
     return None if details is None else details.get("status")
+
+
+def _clean(change: Change, row: Analysis, said: str | int, warn: Callable[[str], None]) -> list[str]:
+    """Send the message that has these attempts cleaned; which they are is settled now, whatever the analysis is at by then."""
+    event, name = row.event.name, row.name
+    change.session.flush()  # a file may say it twice
+    query = select(Journal.details).where(Journal.event == event, Journal.analysis == name, Journal.what == _ASKED_TO_CLEAN)
+    before = change.session.scalars(query.order_by(Journal.id)).all()
+    if before and before[-1]["clean"] == said:
+        return []
+    numbers = [one.number for one in row.attempts]
+    if not numbers:
+        warn("nothing is asked for: it has not been built, so that there is nothing to delete")
+        return []
+    if isinstance(said, int) and said not in numbers:
+        raise InputError("clean", said, f"an attempt that it has ({', '.join(map(str, numbers))}), present, or old")
+    attempts = {"present": [row.attempt], "old": [one for one in numbers if one != row.attempt]}.get(str(said), [said])
+    if not attempts:
+        warn("nothing is asked for: it has no attempt but the present one")
+        return []
+    change.journal(_ASKED_TO_CLEAN, event=event, analysis=name, clean=said, attempts=attempts)
+    payload = {"event": event, "analysis": name, "attempts": attempts, "who": change.who}
+    change.send("disk", "clean", payload, key=f"clean:{event}/{name}:{len(before) + 1}", event=row.event)
+    return [f"to be cleaned: attempt {', '.join(map(str, attempts))}"]
 
 
 def _verdicts(change: Change, row: Analysis, blueprint: Blueprint) -> list[str]:

@@ -31,7 +31,7 @@ from gwfollow.ledger.states import check_status
 #: as `subject`: every event
 ALL = "all"
 #: what the post-processing itself says for its stages
-_OURS = ("analyses", "event", "subject", "subjects", "strategy", "postprocessing", "review", "productions")
+_OURS = ("analyses", "event", "subject", "subjects", "strategy", "postprocessing", "review", "clean", "productions")
 
 
 class StageDocument(Common):
