@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,12 @@ import pytest
 from vector_frames import FIRST, GOOD, VECTOR, Answers, states, with_bits_off, write_frame
 
 from deadly_frames import CRASHES, HANGS, flipped
+from gwfollow.data.coverage import cover
+from gwfollow.data.lookup import Folder, LookUp
+from gwfollow.data.names import parse
 from gwfollow.quality import samples
+from gwfollow.quality.bits import Question
+from gwfollow.quality.reading import Found
 
 #: what is said of a file that crashes its reader, and of one that holds it
 SAID = {
@@ -150,3 +159,32 @@ def test_samples_that_are_no_numbers_are_no_answer(answers: Answers, frames: Pat
     found = answers()
     assert set(states(found).values()) == {"unknown"}
     assert found["H1 HOFT_OK"]["details"]["samples"] == 65
+
+
+@pytest.fixture
+def server(frames: Path) -> Iterator[str]:
+    """The address of a web server of the frames."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    made = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(frames)))
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{made.server_address[1]}"
+    made.shutdown()
+    made.server_close()
+
+
+def test_files_that_lie_elsewhere_are_brought_and_one_that_is_gone_is_named(frames: Path, server: str, tmp_path: Path) -> None:
+    paths = seconds(frames)
+    flipped(paths[2], *CRASHES)  # a download is no safer
+    paths[4].unlink()
+    window = (float(FIRST + 8), float(FIRST + 13))
+    look_up = LookUp(ifo="H1", frame_type="H1_T", ways=(Folder(path=str(tmp_path)),), timeout=0)
+    files = [file for path in paths if (file := parse(f"{server}/{path.name}"))]
+    question = Question(ifo="H1", channel=VECTOR, frame_types=("H1_T",))
+    read = samples.read({("H1", "H1_T"): Found(look_up, cover(files, window))}, [question]).samples(VECTOR, ["H1_T"])
+    assert [piece.start - FIRST for piece in read.pieces] == [8, 9, 11]
+    assert read.notes[0] == f"{paths[2].name}: {SAID[CRASHES]}"
+    assert (paths[4].name in read.notes[1], "404" in read.notes[1]) == (True, True)

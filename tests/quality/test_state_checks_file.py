@@ -120,7 +120,7 @@ def test_an_analysis_lays_its_own_words_over_the_file(configs: Path, types: Any)
         ({"frames": {"low latency": {"H1": 5}}}, "frames"),
         ({"frames": 5}, "frames"),
         ({"file": "../secrets.yaml"}, "checks, file"),
-        ({"file": "none.yaml"}, "a file of this folder"),
+        ({"file": "none.yaml"}, "checks, file: found .none.yaml., expected a file of the folder"),
         ({"vectors": [{"channel": "X", "detectors": ["G1"], "frames": "low latency", "bits": {"0": {"name": "A"}}}]}, "no frame type of G1"),
         ({"vectors": [{"channel": "X", "detectors": ["H1"], "frames": "low latency", "bits": {"53": {"name": "A"}}}]}, "vectors"),
         ({"vectors": [{"channel": "X", "detectors": ["H1"], "frames": "low latency", "bits": {}}]}, "vectors"),

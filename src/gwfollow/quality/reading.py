@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from gwfollow.data import lookup
 from gwfollow.data.coverage import Coverage, cover
 from gwfollow.data.lookup import LookUp
+from gwfollow.data.names import FrameFile
 from gwfollow.data.segments import Segment
 from gwfollow.errors import InputError, RemoteRefused, RemoteSilent
 from gwfollow.times import utc_to_gps
@@ -27,6 +28,10 @@ class Found:
     look_up: LookUp
     coverage: Coverage | None
     said: tuple[str, ...] = ()  # who is silent or says no
+
+    @property
+    def files(self) -> Sequence[FrameFile]:
+        return self.coverage.files if self.coverage else ()
 
     @property
     def gaps(self) -> Sequence[Segment]:

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from gwfollow.data.blame import Blame
 from gwfollow.data.crew import Crew, Event, Report
+from gwfollow.data.fetch import fetch
 from gwfollow.data.frame_files import Damaged, DataFile, open_file
 from gwfollow.data.names import FrameFile
 from gwfollow.data.segments import Segment, livetime, missing, told
+from gwfollow.errors import GWFollowError
 from gwfollow.quality.bits import Question
 from gwfollow.quality.public_masks import PublicMasks
 from gwfollow.quality.reading import Found
@@ -58,14 +62,14 @@ def read(found: Mapping[tuple[str, str], Found], questions: Iterable[Question], 
         for name in question.frame_types:
             own = channels.setdefault((question.ifo, name), {})
             own |= dict.fromkeys([question.channel, *([question.ok] if question.ok else [])])
-    jobs = [ReadJob(found[key], tuple(names)) for key, names in channels.items()]
-    if any(file.extension == "gwf" for job in jobs for file in job.files):
+    if any(file.extension == "gwf" for key in channels for file in found[key].files):
         import lalframe  # type: ignore[import-untyped,unused-ignore]  # noqa: F401 - once, for every process of the crew
-    work = _Work(jobs, say)
-    try:
-        work.run()
-    finally:
-        work.crew.close()
+    with TemporaryDirectory(prefix="gwfollow-frames-") as downloads:
+        work = _Work([ReadJob(found[key], tuple(names), Path(downloads)) for key, names in channels.items()], say)
+        try:
+            work.run()
+        finally:
+            work.crew.close()
     return Read(found, work.read)
 
 
@@ -75,11 +79,8 @@ class ReadJob:
 
     found: Found
     channels: tuple[str, ...]
+    downloads: Path  # for files that do not lie on this machine
     bad: dict[str, str] = field(default_factory=dict)  # URL of a file that must not be opened -> why
-
-    @property
-    def files(self) -> Sequence[FrameFile]:
-        return self.found.coverage.files if self.found.coverage else ()
 
     def run(self, report: Report) -> None:
         opened: dict[str, DataFile | Damaged] = {url: Damaged(why) for url, why in self.bad.items()}
@@ -100,13 +101,12 @@ class ReadJob:
         pieces: list[Piece] = []
         without: list[Segment] = []
         damaged = False
-        files = list(self.files)
+        files = list(self.found.files)
         spare = list(self.found.coverage.spare) if self.found.coverage else []
         while files:
             file = files.pop(0)
-            report(("opening", file.url))
             try:
-                has = self._pieces(channel, self._open(file, opened))
+                has = self._pieces(channel, self._open(file, opened, report))
             except Exception as error:  # whatever a library raises over a damaged file is that file's
                 damaged = True
                 notes.append(f"{file.name}: {error if isinstance(error, Damaged) else f'{type(error).__name__}: {error}'}")
@@ -129,21 +129,34 @@ class ReadJob:
         assert self.found.coverage is not None
         return [Piece(each.start, each.rate, each.values) for each in opened.pieces(channel, self.found.coverage.wanted)]
 
-    def _open(self, file: FrameFile, opened: dict[str, DataFile | Damaged]) -> DataFile:
-        """Once for all channels.  Raises `Damaged`."""
-        ifo = self.found.look_up.ifo
+    def _open(self, file: FrameFile, opened: dict[str, DataFile | Damaged], report: Report) -> DataFile:
+        """Once for all channels; told each time, for reading a channel can end this process too.  Raises `Damaged`."""
         if file.url not in opened:
             try:
-                if file.extension == "gwf" or file.path is None:
-                    opened[file.url] = open_file(file, ifo)
-                else:
-                    opened[file.url] = PublicMasks(file.path, ifo)
+                here = self._here(file, report)
+                report(("opening", file.url))
+                opened[file.url] = _opened(here, self.found.look_up.ifo)
             except Damaged as error:
                 opened[file.url] = error
         one = opened[file.url]
         if isinstance(one, Damaged):
             raise one
+        report(("opening", file.url))
         return one
+
+    def _here(self, file: FrameFile, report: Report) -> FrameFile:
+        """On this machine.  Raises `Damaged`."""
+        if file.path is not None:
+            return file
+        report("fetching")
+        try:
+            return replace(file, url=str(fetch(file.url, self.downloads, name=file.name)))
+        except (GWFollowError, OSError) as error:
+            raise Damaged(str(error)) from error
+
+
+def _opened(file: FrameFile, ifo: str) -> DataFile:
+    return open_file(file, ifo) if file.extension == "gwf" or file.path is None else PublicMasks(file.path, ifo)
 
 
 class _Work:
@@ -175,6 +188,8 @@ class _Work:
         match event.kind, event.content:
             case "reported", ("opening", str(url)):
                 self.blame.opening(job, url)
+            case "reported", "fetching":
+                self.blame.left(job)  # however long that takes
             case "reported", ("read", dict(samples)):
                 self.blame.left(job)
                 self._keep(job, samples)
