@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import tempfile
 import time
 import urllib.error
@@ -12,6 +11,7 @@ import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 
+from gwfollow.sandbox.airflow import free_port
 from gwfollow.sandbox.processes import Service
 
 CHECKOUT = Path(__file__).parents[1]
@@ -35,9 +35,7 @@ class DatafindServer:
             '[api]\nversions = ["v1"]\n[authorization]\nmethods = []\n'
             f'[[input.source]]\nname = "frames"\ntype = "diskcache"\npath = "{self.cache}"\ninterval = 1\n'
         )
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.service = Service(self.folder, "gunicorn")
         environment = {

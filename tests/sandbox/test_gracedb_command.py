@@ -31,4 +31,4 @@ def test_its_environment_is_enough_to_write_to_it(tmp_path: Path, monkeypatch: p
         assert client.whoami() == "gwfollow"
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(90) == 0

@@ -85,16 +85,16 @@ def kafka(folder: Path) -> None:
 
 def _run(environment: Mapping[str, str], told: str) -> None:
     """Print the variables for a shell, and what runs for a person; then wait until SIGINT or SIGTERM."""
-    for name, value in environment.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
-    click.echo(told, err=True)
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what it puts in the background with SIGINT ignored
         signal.signal(number, stop)
-    try:
+    try:  # who reads what is told may interrupt at once: the services are to be stopped then too
+        for name, value in environment.items():
+            click.echo(f"export {name}={shlex.quote(value)}")
+        click.echo(told, err=True)
         while True:  # a signal that comes just before a pause would not end it
             time.sleep(1)
     except KeyboardInterrupt:

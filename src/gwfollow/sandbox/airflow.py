@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import configparser
+import contextlib
 import io
 import json
 import os
@@ -27,6 +28,8 @@ from gwfollow.sandbox.processes import Service, tail
 COMPONENTS = ("api-server", "dag-processor", "scheduler", "triggerer")
 #: seconds until all components answer, on a slow machine
 START_SECONDS = 180.0
+#: where its ports are: the kernel's own choice begins at 32768
+PORTS = range(20000, 32000)
 #: tasks that run at once
 PARALLELISM = 6
 #: a component that dies is started again, as systemd or a container engine does it at a site: Airflow 3.3.2's scheduler ends with a
@@ -173,10 +176,15 @@ def airflow_command() -> str:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback interface that nobody listens on.
+
+    Below those that the kernel gives to whoever wants any: between this look and Airflow's start lies the making of its database.
+    """
+    while True:
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def private(path: Path, text: str) -> None:
