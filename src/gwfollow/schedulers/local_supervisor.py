@@ -21,6 +21,8 @@ from gwfollow.schedulers.local_state import JobFolder, Process
 POLL_SECONDS = 0.2
 #: between SIGTERM and SIGKILL of a job that is removed
 GRACE_SECONDS = 10.0
+#: what is left after SIGKILL for so long cannot be ended: a zombie that nobody collects, a file system that hangs
+GONE_SECONDS = 5.0
 
 
 def main() -> None:
@@ -158,14 +160,22 @@ def _wait(folder: JobFolder, pid: int) -> dict[str, Any]:
         removal = folder.read("remove")
         if ended:
             if removal is not None:
-                with suppress(ProcessLookupError):
-                    os.killpg(pid, signal.SIGKILL)  # what the job has started
+                _end(pid)
                 return {"removed": removal["reason"]}
             code = os.waitstatus_to_exitcode(status)
             return {"signal": -code} if code < 0 else {"exit_code": code}
         if removal is not None:
             asked = terminate(pid, asked)
         signal.sigtimedwait({signal.SIGCHLD}, POLL_SECONDS)
+
+
+def _end(group: int) -> None:
+    """What the job has started; returns when it is gone: SIGKILL takes effect only when the kernel next runs the process."""
+    end = time.monotonic() + GONE_SECONDS
+    with suppress(ProcessLookupError):
+        while time.monotonic() < end:
+            os.killpg(group, signal.SIGKILL)
+            time.sleep(0.01)
 
 
 def terminate(group: int, asked: float | None) -> float:
