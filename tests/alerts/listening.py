@@ -56,7 +56,7 @@ def source(kafka: LocalKafka, topic: str = TOPIC, *, group: str = "gwfollow", **
 def committed(kafka: LocalKafka, topic: str, group: str = "gwfollow") -> int:
     """How many messages of the topic this group has committed, over all partitions."""
     consumer = Consumer({"bootstrap.servers": kafka.address, "group.id": group, "log_level": 2})
-    found = consumer.committed([TopicPartition(topic, number) for number in range(PARTITIONS)], timeout=10)
+    found = consumer.committed([TopicPartition(topic, number) for number in range(PARTITIONS)], timeout=60)
     consumer.close()
     return sum(max(one.offset, 0) for one in found)
 
@@ -72,7 +72,7 @@ def events(ledger: Ledger) -> list[str | None]:
         return list(session.scalars(select(Inbox.event).order_by(Inbox.id)))
 
 
-def until(condition: Callable[[], bool], seconds: float = 40) -> None:
+def until(condition: Callable[[], bool], seconds: float = 90) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds:.0f} s"
@@ -88,7 +88,7 @@ class Here:
             what, open_impatiently(ledger.engine.url.render_as_string(hide_password=False)), Folders(data), self.told.append
         )
 
-    def until(self, condition: Callable[[], bool], seconds: float = 40) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 90) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"not within {seconds:.0f} s; it said {self.told[-3:]}"

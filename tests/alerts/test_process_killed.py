@@ -17,13 +17,14 @@ from gwfollow.ledger.store import Ledger
 from stories import minute, notice, put, retracted_story, rows, site_of, statuses
 
 PROCESSOR = """
-import sys
+import os, sys
 from pathlib import Path
 from gwfollow.alerts.process import process
 from gwfollow.ledger.store import Ledger
 from gwfollow.life import Site
 from gwfollow.settings import Settings
 home, configs, url = sys.argv[1:]
+os.nice(10)  # on a loaded machine it must not be done before the test comes to kill it
 site = Site(Ledger.open(url), Settings(home=home, configs=configs), who="test")
 process(site)
 """

@@ -48,24 +48,27 @@ async def stored(one: Supervisor, ledger: Ledger, number: int) -> None:
 def test_killed_at_message_300_of_1000_each_is_stored_once(kafka: LocalKafka, ledger: Ledger, tmp_path: Path) -> None:
     publish(kafka, "killed", *(alert(number) for number in range(1000)))
     one = supervisor(ledger, tmp_path, source(kafka, "killed", group="killed"))
-    killed_at = 0
+    killed_at, total = 0, 1000
 
     async def scene() -> None:
-        nonlocal killed_at
+        nonlocal killed_at, total
         async with aclosing(one.run()) as wakeups:
             async for _ in wakeups:
                 there = count(ledger)
-                if not killed_at and there >= 300:
+                if not killed_at and 300 <= there < total:
                     os.kill(one.children["igwn-alert"], signal.SIGKILL)
                     killed_at = there
-                if there >= 1000:
+                elif there >= total and killed_at:
                     break
-            await asyncio.to_thread(until, lambda: committed(kafka, "killed", "killed") == 1000)
+                elif there >= total:  # it was done before we came to look: once more
+                    await asyncio.to_thread(publish, kafka, "killed", *(alert(total + number) for number in range(1000)))
+                    total += 1000
+            await asyncio.to_thread(until, lambda: committed(kafka, "killed", "killed") == total)
 
     asyncio.run(asyncio.wait_for(scene(), 90))
-    assert 300 <= killed_at < 1000
+    assert 300 <= killed_at < total
     assert one.restarts == 1
-    assert sorted(str(event) for event in events(ledger)) == sorted(name_of(number) for number in range(1000))
+    assert sorted(str(event) for event in events(ledger)) == sorted(name_of(number) for number in range(total))
     assert signs.read(ledger)[0].restarts == 1
 
 
@@ -91,7 +94,7 @@ def test_several_listeners_at_once_and_the_same_alert_a_hundred_times(kafka: Loc
 def test_a_hung_listener_is_killed_and_replaced(
     kafka: LocalKafka, ledger: Ledger, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    one = supervisor(ledger, tmp_path, source(kafka, "hung", group="hung"), limits=Limits(hung=4.0))
+    one = supervisor(ledger, tmp_path, source(kafka, "hung", group="hung"), limits=Limits(hung=6.0))
     publish(kafka, "hung", alert(0))
 
     async def scene() -> int:
@@ -101,6 +104,7 @@ def test_a_hung_listener_is_killed_and_replaced(
                 if not first:
                     first = one.children["igwn-alert"]
                     stop(first)
+                    one.limits = Limits()  # for the next one, which speaks every three seconds where the machine lets it
                     publish(kafka, "hung", alert(1))
                 if count(ledger) == 2:
                     break
@@ -110,7 +114,7 @@ def test_a_hung_listener_is_killed_and_replaced(
         first = asyncio.run(asyncio.wait_for(scene(), 60))
     assert gone(first)
     assert one.restarts == 1
-    assert "hung (not a word for 4 s) and was killed" in caplog.text
+    assert "hung (not a word for 6 s) and was killed" in caplog.text
     assert signs.read(ledger)[0].restarts == 1
 
 

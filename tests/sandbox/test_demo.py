@@ -49,7 +49,7 @@ def test_a_folder_of_an_earlier_demo_is_stopped_and_emptied(tmp_path: Path) -> N
     group = int(left.pid_file.read_text().split()[0])
     Demo(out, strain=None, keep=False)._fresh_folder()
     assert left._process is not None
-    assert left._process.wait(10)
+    assert left._process.wait(60)
     assert group_members(group) == []
     assert list(contents(out)) == [MARKER]
 
@@ -70,7 +70,7 @@ def test_stop_ends_what_another_process_has_started(tmp_path: Path) -> None:
     left.start(["sleep", "300"], env=os.environ)
     assert main(["stop", "--out", str(tmp_path)]) == 0
     assert left._process is not None
-    assert left._process.wait(10)
+    assert left._process.wait(60)
 
 
 def test_without_an_action_it_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:

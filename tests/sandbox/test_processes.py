@@ -36,7 +36,7 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while not condition():
         assert time.monotonic() < end, condition
         time.sleep(0.02)

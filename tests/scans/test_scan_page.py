@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -101,11 +103,15 @@ def test_readers_see_the_old_page_or_the_new_one_while_it_is_written(tmp_path: P
 
     reader = threading.Thread(target=read)
     reader.start()
-    for _ in range(15):
-        page.write(many, tmp_path)
-        page.write(few, tmp_path)
-    ended.set()
-    reader.join()
+    end = time.monotonic() + 60
+    try:
+        for number in itertools.count():
+            page.write(many if number % 2 else few, tmp_path)
+            if (number >= 30 and len(seen) > 15 and len(set(seen)) > 1) or time.monotonic() > end:
+                break
+    finally:
+        ended.set()
+        reader.join()
     assert len(seen) > 15, "nobody read while it was written"
     assert set(seen) <= whole
     assert len(set(seen)) == 2, "the reader saw only one of the pages"

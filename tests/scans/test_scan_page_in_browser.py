@@ -18,6 +18,7 @@ from scan_results import ATTACK, GPS, channel, scan
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
+playwright.expect.set_options(timeout=30_000)  # ms; a busy machine draws slowly
 pytestmark = [
     pytest.mark.system,
     pytest.mark.slow,
@@ -109,5 +110,5 @@ def test_the_page_of_a_running_scan_shows_its_end_by_itself_and_says_when_nothin
     playwright.expect(said).to_contain_text("Running: 1 of 5 channels")
     playwright.expect(said).to_contain_text("its job may have ended before its time")
     page.write(scan(channel("H1:A", snr=9), channel("H1:B", snr=8), updated=long_ago), tmp_path)
-    playwright.expect(said).to_have_text("Complete: 2 of 2 channels were scanned.", timeout=20_000)
+    playwright.expect(said).to_have_text("Complete: 2 of 2 channels were scanned.")
     view.close()

@@ -114,7 +114,7 @@ def children(pid: int) -> list[int]:
 def lives(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
+    except OSError:  # also while it is read
         return False
 
 
