@@ -17,6 +17,7 @@ import pytest
 from memory import MemoryScheduler
 from sqlalchemy import select
 
+from deadly_frames import CRASHES, flipped
 from gwfollow.errors import PipelineError
 from gwfollow.ledger import checks
 from gwfollow.ledger.apply import apply
@@ -206,6 +207,18 @@ def test_unknown_is_no_dqok_and_removes_nothing_that_others_have_set(site: Site,
     assert record(site)["state"] == "unknown"
     assert labels(site) == []
     assert "L1 unknown: HOFT_OK (not known for" in logs(site)[0]["comment"]
+
+
+def test_a_file_that_kills_its_reader_leaves_the_analysis_whole_and_its_detector_unknown(
+    site: Site, run: Callable[[], None], frames: Path
+) -> None:
+    frame(frames, "H1"), frame(frames, "L1")
+    flipped(frames / f"L-L1_T-{FIRST}-20.gwf", *CRASHES)
+    run()
+    assert (status(site), labels(site)) == ("uploaded", [])
+    said = logs(site)[0]["comment"]
+    assert f"L-L1_T-{FIRST}-20.gwf: the process that read it was ended by SIGSEGV" in said
+    assert "H1 pass: HOFT_OK" in said
 
 
 def test_an_injection_has_its_own_label_and_is_no_veto(site: Site, run: Callable[[], None], frames: Path) -> None:
