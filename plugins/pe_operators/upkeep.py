@@ -48,9 +48,12 @@ class ProgressOperator(_SiteOperator):
 
 
 class SweepOperator(_SiteOperator):
-    """Asks for a run of every event that has work and no run at it; archives events of scans on request that ended days ago."""
+    """Asks for a run of every event that has work and no run at it, and for fresh attempts of what has other inputs by now; archives
+    events of scans on request that ended days ago.
+    """
 
     def execute(self, context: Context) -> list[str]:
+        from gwfollow.life.missed import catch_up
         from gwfollow.life.request import retire
         from gwfollow.life.sweep import sweep
         from gwfollow.provider.site import run_is_active
@@ -58,6 +61,8 @@ class SweepOperator(_SiteOperator):
         site = open_site("airflow: upkeep", ledger_conn_id=self.ledger_conn_id, htcondor_conn_id=self.htcondor_conn_id)
         if retired := retire(site):
             self.log.info("archived: %s", ", ".join(retired))
+        if late := catch_up(site):
+            self.log.info("to be made anew: %s", ", ".join(late))
         active = run_is_active(site.settings)
         if active is None:
             self.log.warning("GWFOLLOW_AIRFLOW_URL is not set: runs are started by hand only")

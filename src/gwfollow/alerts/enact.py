@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from gwfollow.alerts.history import State
 from gwfollow.alerts.wanted import Wanted
 from gwfollow.ledger.apply import apply
 from gwfollow.ledger.blueprints import Blueprint
-from gwfollow.ledger.merge import deep_merge, project_document
+from gwfollow.ledger.merge import deep_merge, merge_rows, project_document
 from gwfollow.ledger.needs import evaluate, link, relink_projects
 from gwfollow.ledger.schema import Analysis, Event, Journal, Need, Outbox
 from gwfollow.ledger.store import INSIDE, Change, is_test
 from gwfollow.life.changes import document_checksums, outdate
+from gwfollow.life.door import Door
 from gwfollow.life.plan import choose, rows_of
+from gwfollow.life.refresh import refresh_projects
 from gwfollow.life.retraction import bring_back, withdraw
 
 #: `Analysis.origin` of what a rule asked for begins with this
@@ -85,17 +88,18 @@ class _Enactment:
     def run(self) -> Enacted:
         analyses, additions = self._blueprints()
         changed = self._event_facts(additions)
-        changed |= self._known_analyses(analyses)
+        renewed = self._known_analyses(analyses)
         fresh = self._new_analyses(analyses)
         gone = self._withdraw(set(analyses))
         self._remember()
         session = self.change.session
         session.flush()
-        if changed or fresh or gone:
+        if changed or renewed or fresh or gone:
             project = project_document(session)
             link(self.event, project)
             relink_projects(session, project, {self.event.name: self.event})
             session.flush()
+        self._ask_pipelines(renewed | fresh)
         self._ask_for_runs(fresh)
         self._notices()
         return self.done
@@ -177,9 +181,9 @@ class _Enactment:
                     analyses.setdefault(blueprint.name, (rule, blueprint))
         return analyses, additions
 
-    def _known_analyses(self, wanted: dict[str, tuple[str, Blueprint]]) -> bool:
-        """Those that a rule asked for before become what the templates say now."""
-        changed = False
+    def _known_analyses(self, wanted: dict[str, tuple[str, Blueprint]]) -> set[str]:
+        """Those that a rule asked for before become what the templates say now; the names of those that have changed."""
+        changed = set()
         for row in self.event.analyses:
             if row.name not in wanted or not row.origin.startswith(POLICY):
                 continue
@@ -194,7 +198,7 @@ class _Enactment:
                 row.pipeline, row.comment = new.pop("pipeline"), new.pop("comment", None)
                 row.document = new
                 self.change.journal("analysis changed", event=self.event.name, analysis=row.name, keys=keys)
-                changed = True
+                changed.add(row.name)
         return changed
 
     def _new_analyses(self, wanted: dict[str, tuple[str, Blueprint]]) -> set[str]:
@@ -211,6 +215,21 @@ class _Enactment:
                 row.origin = POLICY + new[row.name][0]
         self.done.did.append(f"analyses added: {', '.join(new)}")
         return set(new)
+
+    def _ask_pipelines(self, names: Set[str]) -> None:
+        """What its pipeline cannot take of a template is told at once.
+
+        It stays in the ledger: its first task fails where people look for it, and what other rules ask for goes on.
+        """
+        project, door = project_document(self.change.session), Door(self.configs)
+        for row in self.event.analyses:
+            if row.name not in names:
+                continue
+            document = partial(merge_rows, project, self.event, row)
+            if found := door.objection(row.pipeline, f"{self.event.name}/{row.name}", document):
+                self.change.journal("analysis cannot be built", event=self.event.name, analysis=row.name, reason=str(found))
+                self.done.did.append(f"{row.name} cannot be built: {found}")
+        self.done.did += door.warnings
 
     def _withdraw(self, wanted: set[str]) -> bool:
         """Those that no rule asks for any more, now that the whole history is known: never begun, touched by nobody, needed by nobody."""
@@ -272,6 +291,8 @@ class _Enactment:
                 event.active = True
                 self.change.journal("active again: it has been given work", event=event.name)
             self.done.revision = self.change.give_work(event, everything=finished)
+        if state.retracted != was:  # what spans events does not count a retracted one
+            refresh_projects(self.change, event.name)
 
     def _notices(self) -> None:
         """Each rule's notices once; none of an event that is retracted."""

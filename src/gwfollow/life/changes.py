@@ -113,6 +113,11 @@ def outdate_dependants(change: Change, maker: Analysis, attempt: Attempt) -> lis
     return again
 
 
+def may_be_repeated(row: Analysis, attempt: Attempt) -> bool:
+    """Whether `repeat` would find something to do: not where it has been asked already, or a person has closed it."""
+    return row.status in _REPEATED or (row.status in _NOT_STARTED and attempt.state == "built")
+
+
 def repeat(change: Change, row: Analysis, attempt: Attempt, why: str) -> bool:
     """Ask for a fresh attempt where the status allows it; whether a run has work by it."""
     if row.status in _REPEATED:
@@ -151,6 +156,7 @@ __all__ = [
     "digest",
     "document_checksum",
     "document_checksums",
+    "may_be_repeated",
     "outdate",
     "outdate_dependants",
     "repeat",

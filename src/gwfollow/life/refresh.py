@@ -1,4 +1,8 @@
-"""What a result, a verdict or a label gives other analyses to do: start, or be made anew of other inputs."""
+"""What a result, a verdict or a label gives other analyses to do: start, or be made anew of other inputs.
+
+Whoever changes something calls this in the same transaction.  What nobody called it for (an input that got stuck or was cancelled, so that
+the others are all that is left; a result that came while one that takes it was being built) is found by upkeep: `gwfollow.life.missed`.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from gwfollow.ledger.merge import merged_document
 from gwfollow.ledger.needs import ANALYSES, NEEDS, Evaluation, affected_projects, evaluate, has_needs, starts_early
-from gwfollow.ledger.schema import Analysis, Event, Need
+from gwfollow.ledger.schema import Analysis, Attempt, Event, Need
 from gwfollow.ledger.states import SATISFIES, STARTABLE
 from gwfollow.ledger.store import Change
-from gwfollow.life.changes import digest, outdate_dependants, repeat
+from gwfollow.life.changes import digest, may_be_repeated, outdate_dependants, repeat
 from gwfollow.life.site import assets_of, current_attempt, find_labelled, name_for, taken_inputs
 from gwfollow.naming import PROJECT
 
@@ -48,6 +52,51 @@ def refresh_events(change: Change, names: Collection[str], *, updated: bool) -> 
     return list(dict.fromkeys(name.partition("/")[0] for name in found))
 
 
+def refresh_projects(change: Change, event: str) -> list[str]:
+    """The same for analyses that span events alone, after what counts of one of their events has changed."""
+    change.session.flush()
+    return _give_work(change, _look_again(change, affected_projects(change.session, [event])))
+
+
+def overdue(session: Session, rows: Sequence[Analysis]) -> list[tuple[Analysis, Attempt, str]]:
+    """Those of `rows` whose attempt was given other results than they would be now, and why; nothing is changed.
+
+    Refreshable ones, and those that took files from one that has made others since.
+    """
+    found = []
+    for event in dict.fromkeys(row.event for row in rows):
+        some = [row for row in rows if row.event is event and _refreshable(session, row)]
+        evaluations = evaluate(session, event, some) if some else {}
+        for row in (row for row in rows if row.event is event):
+            attempt = current_attempt(session, row)
+            if attempt is None or not may_be_repeated(row, attempt):
+                continue
+            evaluation = evaluations.get(row.name)
+            why = _why_again(session, row, attempt, evaluation) if evaluation is not None and not evaluation.unmet else ""
+            if why := why or _remade(session, row, attempt):
+                found.append((row, attempt, why))
+    return found
+
+
+def make_up(change: Change, rows: Sequence[Analysis]) -> list[str]:
+    """Ask for fresh attempts of those that are `overdue`; returns ``event/analysis`` of those that have work by it."""
+    return _give_work(change, [row for row, attempt, why in overdue(change.session, rows) if repeat(change, row, attempt, why)])
+
+
+def _remade(session: Session, row: Analysis, attempt: Attempt) -> str:
+    """Which analysis that it needs has made other files than it was built with; empty where none has."""
+    needed = {need.needed_id for need in row.needs if need.role == NEEDS}
+    for role, label, number, value in taken_inputs(attempt):
+        maker = find_labelled(session, row, label) if role == NEEDS else None
+        if maker is None or maker.id not in needed or maker.attempt == number or maker.status not in SATISFIES:
+            continue
+        present = current_attempt(session, maker)
+        took = any(key.startswith(f"from {label}: ") for key in attempt.inputs)
+        if took and present is not None and digest(assets_of(session, present)) != value:
+            return f"{label} has made other files"
+    return ""
+
+
 def _onlookers(session: Session, analysis: Analysis) -> list[Analysis]:
     """Analyses whose needs may speak of this one."""
     # two ways into the table, each with its index: the cost must not grow with the other events
@@ -69,7 +118,7 @@ def _look_again(change: Change, rows: Sequence[Analysis]) -> list[Analysis]:
     by_event: dict[int, list[Analysis]] = {}
     for row in rows:
         startable = row.status in STARTABLE and (row.event.kind == PROJECT or starts_early(row))
-        if startable or (row.attempt and _refreshable(change, row)):
+        if startable or (row.attempt and _refreshable(change.session, row)):
             by_event.setdefault(row.event_id, []).append(row)
     found = []
     for some in by_event.values():
@@ -80,27 +129,29 @@ def _look_again(change: Change, rows: Sequence[Analysis]) -> list[Analysis]:
     return found
 
 
-def _refreshable(change: Change, row: Analysis) -> bool:
-    return bool(merged_document(change.session, row).get("refreshable"))
+def _refreshable(session: Session, row: Analysis) -> bool:
+    return bool(merged_document(session, row).get("refreshable"))
 
 
 def _refresh(change: Change, row: Analysis, evaluation: Evaluation) -> bool:
     """Ask for a fresh attempt of a refreshable analysis that took other results than it would be given now."""
     attempt = current_attempt(change.session, row)
-    if attempt is None or attempt.state == "building" or not _refreshable(change, row):
+    if attempt is None or attempt.state == "building" or not _refreshable(change.session, row):
         return False
+    why = _why_again(change.session, row, attempt, evaluation)
+    return bool(why) and repeat(change, row, attempt, why)
+
+
+def _why_again(session: Session, row: Analysis, attempt: Attempt, evaluation: Evaluation) -> str:
+    """What of its inputs is not what it would be given now; empty where all is."""
     taken = {(role, label): value for role, label, _, value in taken_inputs(attempt)}
-    present = _present_inputs(change.session, row, evaluation)
+    present = _present_inputs(session, row, evaluation)
     # two that work on each other's results would make each other anew for ever
     mutual = {
-        key
-        for key in taken.keys() | present.keys()
-        if taken.get(key) != present.get(key) and _made_from(change.session, row, key[1])
+        key for key in taken.keys() | present.keys() if taken.get(key) != present.get(key) and _made_from(session, row, key[1])
     }
     taken, present = ({key: value for key, value in some.items() if key not in mutual} for some in (taken, present))
-    if not taken or taken == present:
-        return False
-    return repeat(change, row, attempt, _what_changed(taken, present))
+    return "" if not taken or taken == present else _what_changed(taken, present)
 
 
 def _present_inputs(session: Session, row: Analysis, evaluation: Evaluation) -> dict[tuple[str, str], str]:
@@ -148,4 +199,4 @@ def _give_work(change: Change, rows: Sequence[Analysis]) -> list[str]:
     return [f"{row.event.name}/{row.name}" for row in rows]
 
 
-__all__ = ["refresh_after", "refresh_events"]
+__all__ = ["make_up", "overdue", "refresh_after", "refresh_events", "refresh_projects"]

@@ -45,6 +45,11 @@ class Candidate:
             return {self.verdict, "approved"} if self.verdict == "preferred" else {self.verdict}
         return self._document_values(path)
 
+    @property
+    def retracted(self) -> bool:
+        """Whether the alerts say that its event is none."""
+        return bool((self.row.event.alert or {}).get("retracted"))
+
     def interesting(self) -> bool:
         """asimov's condition: its labeller says so."""
         said = self._document_values(("labels", "interesting")) | self._document_values(("interest status",))

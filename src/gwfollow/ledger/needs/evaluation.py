@@ -3,7 +3,7 @@
 An entry that is a plain name is required by itself.  The other entries of a list are alternatives: together they select a set, all of
 which is waited for, and which has at least one member.  With `minimum` that many that are done are enough, whatever the others do.
 An optional entry is waited for while there is one that may still come.  In a project analysis each subject is looked at by itself, but
-for `minimum`, which counts over all of them.
+for `minimum`, which counts over all of them.  Nothing of a retracted event counts there, also where it is called by its name.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from gwfollow.ledger.states import FINAL, SATISFIES
 
 #: nothing will come of it unless a person acts: an optional need does not wait for these
 _HOPELESS = (FINAL | {"stuck", "manual"}) - SATISFIES
+#: why an analysis does not count for those of other events
+_RETRACTED = "its event is retracted"
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,12 @@ class Part:
         where = f"{self.event} " if self.foreign else ""
         if not self.known:
             return f"no event is called {self.event}"
+        names = ", ".join(member.label for member in self.members)
+        if any(member.why_not == _RETRACTED for member in self.members):  # all are of the one event
+            return f"{names} is not counted: {_RETRACTED}"
         if self.entry.name is not None:
             return f"nothing{f' in {self.event}' if where else ''} is called {self.entry.name}"
         if self.entry.selects and self.members:
-            names = ", ".join(member.label for member in self.members)
             asked = " and ".join(map(str, self.entry.dynamic))
             reasons = {member.why_not for member in self.members}
             return f"{names} is not yet {asked}" if asked else f"{names} is not counted: {', '.join(sorted(reasons))}"
@@ -223,7 +227,7 @@ def _part(wish: Wish, pool: Pool, role: str, position: int, entry: Entry, scope:
 def _member(entry: Entry, other: Candidate, own: str, interesting: bool, early: bool) -> Member:
     row = other.row
     label = row.name if row.event.name == own else f"{row.event.name}/{row.name}"
-    why_not = _why_not(entry, other, interesting)
+    why_not = _RETRACTED if row.event.name != own and other.retracted else _why_not(entry, other, interesting)
     done = not why_not and (row.status in SATISFIES or _asked_for(entry))
     # what starts as soon as enough are done has no edges in the DAG: a run cannot work on both
     coming = not early and entry.selects and other.meets(entry.dynamic, finished=True)
