@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -50,7 +51,7 @@ def apply(source: str, event: str | None, update: bool, later: bool, dry_run: bo
     settings = Settings.read()
     reading = read_file(source, [host.strip() for host in settings.blueprint_hosts.split(",") if host.strip()])
     ledger = open_ledger(settings)
-    report = _apply(ledger, reading, event, update, later, dry_run)
+    report = _apply(ledger, reading, settings.configs_folder, dry_run, event=event, update=update, later=later)
     warnings = reading.warnings + report.warnings
     if as_json:
         documents = [asdict(entry) for entry in report.entries]
@@ -62,11 +63,14 @@ def apply(source: str, event: str | None, update: bool, later: bool, dry_run: bo
         deliver(ledger, settings)
 
 
-def _apply(ledger: Ledger, reading: Reading, event: str | None, update: bool, later: bool, dry_run: bool) -> Report:
+def _apply(
+    ledger: Ledger, reading: Reading, configs: Path, dry_run: bool, *, event: str | None, update: bool, later: bool
+) -> Report:
+    from gwfollow.life.door import Door
     from gwfollow.life.refresh import refresh_events
 
     def action(change: Change) -> Report:
-        report = apply_blueprints(change, reading.blueprints, event=event, update=update, later=later)
+        report = apply_blueprints(change, reading.blueprints, event=event, update=update, later=later, door=Door(configs))
         touched = {
             entry.name.partition("/")[0] for entry in report.entries if entry.verdict != "unchanged" and entry.kind in _OF_EVENTS
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
@@ -24,7 +25,7 @@ from gwfollow.ledger.suggest import nearly
 from gwfollow.ledger.wishes import fulfil
 
 _ANALYSES = frozenset({"analysis", "projectanalysis"})
-#: who has one of these, or has been built, is to be built as its document says
+#: to be built as the document says
 _COMING = STARTABLE | {"wait"}
 #: events in one query: SQLite binds at most 32766 values
 _CHUNK = 500
@@ -371,13 +372,13 @@ class _Application:
         project = self.configuration.document if self.configuration is not None else {}
         for (event, name), row in self.analyses.items():
             place = self.places.get((event, name))
-            touched = self.relink_all or name in self.touched.get(event, ())
-            # not what has been done elsewhere, with configs that are not here
-            if not (row.status in _COMING and touched or place is not None and row.attempt):
+            # what arrives as done elsewhere may have been done with configs that are not here
+            is_built = row.status in _COMING or (place is not None and row.attempt)
+            if not is_built or not (self.relink_all or name in self.touched.get(event, ())):
                 continue
-            found = door.objection(row.pipeline, f"{event}/{name}", lambda row=row: merge_rows(project, row.event, row))  # type: ignore[misc]
+            found = door.objection(row.pipeline, f"{event}/{name}", partial(merge_rows, project, row.event, row))
             if found is not None and place is not None:
-                raise InputError(f"{place}, {found.place}", found.found, found.expected) from found
+                raise InputError(f"{place}, {found.place}", found.found, found.expected)
             if found is not None:
                 self.report.warnings.append(f"{event}/{name} cannot be built with its defaults as they are now: {found}")
         self.report.warnings += door.warnings

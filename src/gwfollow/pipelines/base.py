@@ -3,6 +3,7 @@
 A pipeline is a class, named by the entry-point group ``gwfollow.pipelines``.  gwfollow makes an instance for each step with the
 `Task` in hand, and calls the hooks in this order (the names are asimov's):
 
+    apply    document_check                   (of the class: there is no task yet)
     data     awaits                           (pipelines of `gwfollow.naming.DATA_QUALITY` alone)
     build    before_config, before_build, build_dag
     submit   before_submit, submit_dag        (gwfollow itself hands the returned work to the scheduler, exactly once)
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -119,6 +120,9 @@ class AwaitedData:
     core: tuple[float, float] | None = None  # s
 
 
+#: raises `InputError` for a merged document that can never be built
+DocumentCheck = Callable[[Mapping[str, Any]], None]
+
 #: `unknown` is never `pass`
 CheckVerdict = Literal["pass", "fail", "unknown"]
 
@@ -164,6 +168,18 @@ class Pipeline(ABC):
     def __init__(self, task: Task) -> None:
         self.task = task
         self.logger = logging.getLogger(f"gwfollow.pipelines.{type(self).name}")
+
+    # ---- apply ---------------------------------------------------------------------------------------------------------
+    @classmethod
+    def document_check(cls, configs: Path) -> DocumentCheck | None:
+        """What looks at documents before the ledger takes them, made once for an apply of thousands; None: nothing does.
+
+        It is called with the document as `Task.document` will be, all defaults merged in (``event time`` and ``interferometers`` where
+        they are known already), and raises `InputError` with key, value and what is allowed: then nothing of the file is applied.
+        `configs` is include/configs.  What needs other analyses or data is for `before_config`.  Anything else that it raises is told as
+        a warning.
+        """
+        return None
 
     # ---- data ----------------------------------------------------------------------------------------------------------
     def awaits(self) -> Sequence[AwaitedData]:
@@ -274,6 +290,7 @@ __all__ = [
     "CheckResult",
     "CheckVerdict",
     "Dag",
+    "DocumentCheck",
     "Job",
     "JobStatus",
     "NeededAnalysis",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from gwfollow.errors import InputError, PipelineError
 from gwfollow.naming import STATE_CHECKS
 from gwfollow.pipelines import inputs
-from gwfollow.pipelines.base import AssetFile, Assets, AwaitedData, CheckResult, Job, JobStatus
+from gwfollow.pipelines.base import AssetFile, Assets, AwaitedData, CheckResult, DocumentCheck, Job, JobStatus
 from gwfollow.pipelines.checked import CheckedPipeline
 from gwfollow.pipelines.dag_pipeline import was_killed
 from gwfollow.pipelines.files import tail, tails, write_text
@@ -40,6 +40,22 @@ class DataQuality(CheckedPipeline):
     available_outputs = ("data quality",)
     tags = ("data_quality",)
     rescues = 2
+
+    @classmethod
+    def document_check(cls, configs: Path) -> DocumentCheck:
+        from gwfollow.quality import bits
+
+        files: dict[str, bits.StateChecks] = {}  # each is read once, however many analyses lay the same over it
+
+        def check(document: Mapping[str, Any]) -> None:
+            request, over = bits.request_of(_asked(document))
+            key = json.dumps([request.file, over], sort_keys=True, default=str)
+            if key not in files:
+                files[key] = bits.load(configs, request.file, over)
+            if document.get("event time") is not None:
+                bits.window_of(files[key], request, over, float(document["event time"]))
+
+        return check
 
     def awaits(self) -> Sequence[AwaitedData]:
         asked = self._questions()
@@ -114,11 +130,8 @@ class DataQuality(CheckedPipeline):
         from gwfollow.quality.bits import questions
 
         task = self.task
-        document = task.get("checks") or {}
-        if not isinstance(document, Mapping):
-            raise InputError("checks", document, "a mapping")
-        detectors = tuple(inputs.detectors(task))
-        return questions(task.configs, document, event=task.event, gps=inputs.event_time(task), interferometers=detectors)
+        asked, detectors = _asked(task.document), tuple(inputs.detectors(task))
+        return questions(task.configs, asked, event=task.event, gps=inputs.event_time(task), interferometers=detectors)
 
     def _result(self) -> dict[str, Any]:
         """Raises `PipelineError` where it is not there, not whole, or does not answer what was asked."""
@@ -132,6 +145,13 @@ class DataQuality(CheckedPipeline):
         if not whole or found["window"] != asked["window"]:
             raise PipelineError(f"{path} does not answer {CONFIG}")
         return dict(found)
+
+
+def _asked(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    asked = document.get("checks") or {}
+    if not isinstance(asked, Mapping):
+        raise InputError("checks", asked, "a mapping")
+    return asked
 
 
 __all__ = ["DataQuality"]

@@ -13,6 +13,7 @@ scan that is complete and looked at every channel, else *unknown*, and never *fa
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -25,11 +26,22 @@ from typing import TYPE_CHECKING, Any, Literal
 from gwfollow.errors import InputError, PipelineError
 from gwfollow.ledger.merge import deep_merge
 from gwfollow.naming import OMEGA_SCAN
-from gwfollow.pipelines.base import AssetFile, Assets, AwaitedData, CheckResult, CheckVerdict, Job, JobStatus, Progress, Work
+from gwfollow.pipelines.base import (
+    AssetFile,
+    Assets,
+    AwaitedData,
+    CheckResult,
+    CheckVerdict,
+    DocumentCheck,
+    Job,
+    JobStatus,
+    Progress,
+    Work,
+)
 from gwfollow.pipelines.checked import CheckedPipeline
 from gwfollow.pipelines.files import tail, tails, write_text
 from gwfollow.pipelines.reasons import last_words
-from gwfollow.scans import told
+from gwfollow.scans import channel_sets, told
 from gwfollow.schedulers.base import Resources
 
 if TYPE_CHECKING:
@@ -53,12 +65,26 @@ class OmegaScan(CheckedPipeline):
     rescues = 3
     tags = ("data_quality", "OmegaScan")
 
+    # ---- apply ---------------------------------------------------------------------------------------------------------
+    @classmethod
+    def document_check(cls, configs: Path) -> DocumentCheck:
+        known: set[str] = set()  # a set is read once, however many scan it
+
+        def check(document: Mapping[str, Any]) -> None:
+            asked = document.get("scan")
+            key = json.dumps(asked, sort_keys=True, default=str)
+            if key not in known:
+                channel_sets.from_document(asked, configs)
+                known.add(key)
+
+        return check
+
     # ---- data and build ------------------------------------------------------------------------------------------------
     def awaits(self) -> Sequence[AwaitedData]:
         chosen, gps = self._set(), self._gps()
         need: Literal["all", "some"] = "all" if chosen.options.get("incomplete") == "skip" else "some"
         return [
-            AwaitedData(look_up, chosen.window(gps, look_up.frame_type), need, _searched(chosen, gps, look_up.frame_type))
+            AwaitedData(look_up, chosen.window(gps, look_up.frame_type), need, chosen.searched(gps, look_up.frame_type))
             for look_up in chosen.look_ups
         ]
 
@@ -72,7 +98,7 @@ class OmegaScan(CheckedPipeline):
         for warning in chosen.warnings:
             self.logger.warning("%s", warning)
         config = write_text(self.task.folder / CONFIG, self._config(chosen).model_dump_json(indent=1) + "\n")
-        return {"config": config} | {f"channel set {path.name}": path for path in _files(chosen)}
+        return {"config": config} | {f"channel set {path.name}": path for path in chosen.files}
 
     def submit_dag(self, dryrun: bool = False) -> Job:
         arguments = ("-m", "gwfollow.scans.worker", ".")
@@ -177,13 +203,7 @@ class OmegaScan(CheckedPipeline):
 
     # ---- inside --------------------------------------------------------------------------------------------------------
     def _set(self) -> ChannelSet:
-        """What the document asks for.  Raises `InputError`."""
-        from gwfollow.scans import channel_sets
-
-        asked = self.task.get("scan")
-        if not isinstance(asked, Mapping) or not asked:
-            raise InputError("scan", asked, "a mapping: {channel set: H1_strain}")
-        return channel_sets.from_document(asked, self.task.configs)
+        return channel_sets.from_document(self.task.get("scan"), self.task.configs)
 
     def _gps(self) -> float:
         if self.task.gps is None:
@@ -225,21 +245,6 @@ class OmegaScan(CheckedPipeline):
             raise PipelineError(f"there is no {RESULT}") from None
         except (OSError, ValidationError) as error:
             raise PipelineError(f"{path} is not whole: {error}") from error
-
-
-def _searched(chosen: ChannelSet, gps: float, frame_type: str) -> tuple[float, float] | None:
-    """GPS s: the least that a block of this frame type searches, without which none of its channels can be scanned."""
-    windows = [block.search for block in chosen.blocks if block.frame_type == frame_type]
-    return (gps - min(windows) / 2, gps + min(windows) / 2) if windows else None
-
-
-def _files(chosen: ChannelSet) -> list[Path]:
-    """The set's own files: its YAML, and the file of channels beside it."""
-    if chosen.path is None:
-        return []
-    config = chosen.document.get("config")
-    beside = [chosen.path.parent / config] if config and chosen.path.name != config else []
-    return [path for path in (chosen.path, *beside) if path.is_file()]
 
 
 __all__ = ["OmegaScan"]

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from gwfollow.data.lookup import LookUp, Way
 from gwfollow.errors import InputError
+from gwfollow.ledger.suggest import nearly
 from gwfollow.quality.labels import Labels
 from gwfollow.quality.verdicts import IDQ
 
@@ -182,7 +183,7 @@ def load(configs: Path, file: str = FILE, overrides: Mapping[str, Any] | None = 
     try:
         found = list(read_documents(path.read_text(encoding="utf-8"), str(path)))
     except FileNotFoundError:
-        raise InputError("state checks", str(path), "a file of this folder") from None
+        raise InputError("checks, file", file, f"a file of the folder {configs}") from None
     if len(found) != 1 or not isinstance(found[0], dict):
         raise InputError(str(path), f"{len(found)} documents", "one mapping")
     place = f"{path} with the analysis' checks" if overrides else str(path)
@@ -190,7 +191,7 @@ def load(configs: Path, file: str = FILE, overrides: Mapping[str, Any] | None = 
     merged = deep_merge(found[0], over)
     if isinstance(over.get("frames"), Mapping):
         merged["frames"] = _laid_over(found[0].get("frames"), over["frames"])
-    checked: StateChecks = _checked(StateChecks, merged, place)
+    checked: StateChecks = _checked(StateChecks, merged, place, tuple(Request.model_fields) if overrides else ())
     return checked
 
 
@@ -207,14 +208,9 @@ def questions(
     configs: Path, document: Mapping[str, Any], *, event: str, gps: float, interferometers: tuple[str, ...]
 ) -> Questions:
     """What an event is asked; `document` is the ``checks`` of its analysis.  Raises `InputError`."""
-    own = {key: document[key] for key in Request.model_fields if key in document}
-    request: Request = _checked(Request, own, "checks")
-    over = {key: value for key, value in document.items() if key not in own}
-    if "labels" in over:
-        raise InputError("checks.labels", over["labels"], f"nothing: labels are the site's, in {FILE}")
+    request, over = request_of(document)
     file = load(configs, request.file, over)
-    of_search = None if "window" in over else file.search(request.pipeline).window
-    start, end = _stretch(request, of_search or file.window, gps)
+    start, end = window_of(file, request, over, gps)
     asked, left_out = [], []
     for question, why_not in _asked(file, request, interferometers):
         if why_not:
@@ -228,7 +224,20 @@ def questions(
     )  # fmt: skip
 
 
-def _stretch(request: Request, window: Window, gps: float) -> tuple[float, float]:
+def request_of(document: Mapping[str, Any]) -> tuple[Request, dict[str, Any]]:
+    """What the ``checks`` of an analysis say of its event, and what they lay over the file.  Raises `InputError`."""
+    own = {key: document[key] for key in Request.model_fields if key in document}
+    request: Request = _checked(Request, own, "checks")
+    over = {key: value for key, value in document.items() if key not in own}
+    if "labels" in over:
+        raise InputError("checks.labels", over["labels"], f"nothing: labels are the site's, in {FILE}")
+    return request, over
+
+
+def window_of(file: StateChecks, request: Request, over: Mapping[str, Any], gps: float) -> tuple[float, float]:
+    """GPS s that must be good, of an event at `gps`.  Raises `InputError`."""
+    of_search = None if "window" in over else file.search(request.pipeline).window
+    window = of_search or file.window
     start = gps if request.start is None else request.start
     end = max(gps, start) if request.end is None else request.end
     if not gps - _FAR <= start <= end <= gps + _FAR:
@@ -274,17 +283,27 @@ def _look_ups(file: StateChecks, interferometers: tuple[str, ...], types: set[st
                     yield LookUp(ifo=ifo, frame_type=frames.frame_type, ways=frames.ways, timeout=frames.timeout)
 
 
-def _checked(model: Any, document: Any, place: str) -> Any:
+def _checked(model: type[Strict], document: Any, place: str, also: tuple[str, ...] = ()) -> Any:
+    """The document as `model`; `also` are keys beside it that have been read already.  Raises `InputError`."""
     try:
         return TypeAdapter(model).validate_python(document)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path, said = ".".join(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
-            raise InputError(f"{place}: no key is called {path!r}") from None
+            raise InputError(f"{place}: no key is called {path!r}{_keys(model, first['loc'], also)}") from None
         if not path or first["type"] == "value_error":
             raise InputError(f"{place}{path and f', {path}'}: {said}") from None
         raise InputError(f"{place}, {path}", first["input"], said) from None
 
 
-__all__ = ["FILE", "Bit", "Question", "Questions", "StateChecks", "load", "questions"]
+def _keys(model: Any, path: tuple[int | str, ...], also: tuple[str, ...]) -> str:
+    """Which keys there are where the last one of `path` is none; nothing below lists and names."""
+    for part in path[:-1]:
+        model, also = getattr(model, "model_fields", {}).get(part), ()
+        model = model.annotation if model is not None else None
+    known = [*also, *getattr(model, "model_fields", ())]
+    return f", expected one of {', '.join(known)}{nearly(str(path[-1]), known)}" if known else ""
+
+
+__all__ = ["FILE", "Bit", "Question", "Questions", "StateChecks", "load", "questions", "request_of", "window_of"]

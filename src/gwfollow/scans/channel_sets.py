@@ -54,6 +54,15 @@ class ChannelSet:
     def channels(self) -> list[str]:
         return [name for block in self.blocks for name in block.channels]
 
+    @property
+    def files(self) -> list[Path]:
+        """The set's own: its YAML, and the file of channels beside it."""
+        if self.path is None:
+            return []
+        config = self.document.get("config")
+        beside = [self.path.parent / config] if config and self.path.name != config else []
+        return [path for path in (self.path, *beside) if path.is_file()]
+
     def overridden(self, overrides: Mapping[str, Any] | None, place: str = "scan") -> ChannelSet:
         """The set with what an analysis says of it.  Raises `InputError` with `place` and the path of what cannot be."""
         from gwfollow.scans.set_reader import Reader
@@ -70,6 +79,11 @@ class ChannelSet:
         if self.primary is not None and frame_type in (None, self.primary.frame_type):
             durations.append(self.primary.duration)
         return stretch(gps, max(durations, default=0.0))
+
+    def searched(self, gps: float, frame_type: str) -> tuple[float, float] | None:
+        """GPS s: the least that a block of this frame type searches, without which none of its channels can be scanned."""
+        windows = [block.search for block in self.blocks if block.frame_type == frame_type]
+        return (gps - min(windows) / 2, gps + min(windows) / 2) if windows else None
 
     def scan_config(
         self, *, gps: float, title: str, overrides: Mapping[str, Any] | None = None, place: str = "scan"
@@ -107,42 +121,50 @@ def names(configs: Path) -> list[str]:
     return sorted(path.stem for path in (configs / FOLDER).glob("*.yaml"))
 
 
-def load(name_or_path: str | Path, configs: Path) -> ChannelSet:
-    """A set by its name, or from a file.  Raises `InputError` that names the file, the line or path, what was found and what was expected."""
+def load(name_or_path: str | Path, configs: Path, place: str = NAMED) -> ChannelSet:
+    """A set by its name, or from a file.  Raises `InputError` that names the file, the line or path, what was found and what was expected.
+
+    `place` is where the name stands.
+    """
     from gwfollow.scans.set_reader import YAML, Reader, read_text
 
-    path = find(name_or_path, configs)
+    path = find(name_or_path, configs, place)
     text = read_text(path)
     document = _document(text, str(path)) if path.suffix in YAML else {"ifo": _detector(text, path), "config": path.name}
     return _made(path.stem, path, Reader(path.stem, path, str(path)).read(document))
 
 
-def from_document(document: Mapping[str, Any], configs: Path, place: str = "scan") -> ChannelSet:
-    """The set of an analysis' `scan`: what ``channel set`` names (a name or a path) with the rest merged over it; without it, the rest alone."""
+def from_document(document: Mapping[str, Any] | None, configs: Path, place: str = "scan") -> ChannelSet:
+    """The set of an analysis' `scan`: what ``channel set`` names (a name or a path) with the rest merged over it; without it, the rest alone.
+
+    Raises `InputError`.
+    """
     from gwfollow.scans.set_reader import Reader
 
+    if not isinstance(document, Mapping) or not document:
+        raise InputError(place, document, "a mapping: {channel set: H1_strain}")
     named = document.get(NAMED)
     if named is None:
         return _made(
             "on request", None, Reader("on request", None, place).read({k: v for k, v in document.items() if k != NAMED})
         )
     if not isinstance(named, str):
-        raise InputError(f"{place}.{NAMED}", named, "the name of a channel set, or the path of its file")
-    return load(named, configs).overridden(document, place)
+        raise InputError(f"{place}, {NAMED}", named, "the name of a channel set, or the path of its file")
+    return load(named, configs, f"{place}, {NAMED}").overridden(document, place)
 
 
-def find(name_or_path: str | Path, configs: Path) -> Path:
-    """The file of a set.  Raises `NotFound`."""
+def find(name_or_path: str | Path, configs: Path, place: str = NAMED) -> Path:
+    """The file of a set, whose name stands at `place`.  Raises `NotFound`."""
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or "/" in text or Path(text).suffix in _PATHS:
         path = Path(text).expanduser()
         if not path.is_file():
-            raise NotFound("channel set", text, "a file that is there")
+            raise NotFound(place, text, "a file that is there")
         return path
     known = names(configs)
     if text not in known:
         raise NotFound(
-            "channel set", text, f"one of {', '.join(known) or '(none)'} in {configs / FOLDER}, or a path{nearly(text, known)}"
+            place, text, f"one of {', '.join(known) or '(none)'} in {configs / FOLDER}, or a path{nearly(text, known)}"
         )
     return configs / FOLDER / f"{text}.yaml"
 
