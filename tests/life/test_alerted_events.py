@@ -6,10 +6,15 @@ import contextlib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from memory import MemoryScheduler
 from sqlalchemy import select
 
 from gwfollow.alerts.process import process
+from gwfollow.commands.needs import needs
+from gwfollow.ledger.apply import apply
+from gwfollow.ledger.blueprints import read_text
+from gwfollow.ledger.needs import unmet
 from gwfollow.ledger.schema import Journal, Outbox
 from gwfollow.ledger.store import find_analysis
 from gwfollow.life import NoWork, Site
@@ -20,6 +25,7 @@ from gwfollow.life.plan import has_work, plan
 from gwfollow.life.stop import stop
 from gwfollow.life.submit import submit
 from gwfollow.life.wait import Verdict, settle
+from gwfollow.naming import PROJECT
 from gwfollow.pipelines import registry
 from gwfollow.schedulers.base import JobState
 from stories import GPS, internal, minute, notice, picture, put, site_of, statuses, superevent
@@ -288,3 +294,70 @@ def test_a_retraction_and_a_new_time_together_are_both_kept_in_mind(alerted: Sit
     assert statuses(alerted.ledger, NAME) == {"psd": "cancelled", "pe": "cancelled", "pages": "cancelled"}
     advno(alerted, 5, gone=True)
     assert statuses(alerted.ledger, NAME) == {"psd": "restart", "pe": "restart", "pages": "wait"}
+
+
+# ---- analyses that span events -----------------------------------------------------------------------------------------------
+JOINT = f"{{kind: projectanalysis, name: joint, pipeline: onefile, subjects: [{NAME}, GW150914], analyses: [psd]KEYS}}"
+
+
+def apply_joint(site: Site, keys: str = "") -> None:
+    blueprints = read_text(JOINT.replace("KEYS", keys), "joint.yaml").blueprints
+    site.ledger.run(lambda change: apply(change, blueprints), who="alice")
+
+
+def make_both(site: Site) -> None:
+    start(site, "psd")
+    finish(site, "psd")
+    with site.ledger.change(who="alice") as change:
+        change.analysis("GW150914", "psd").status = "uploaded"
+
+
+def joint(site: Site) -> tuple[str, str | None, list[str]]:
+    with site.ledger.read() as session:
+        row = find_analysis(session, PROJECT, "joint")
+        return row.status, row.reason, unmet(session, row)
+
+
+def test_results_of_a_retracted_event_do_not_count_for_an_analysis_over_events_until_it_is_one_again(
+    alerted: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply_joint(alerted)
+    make_both(alerted)
+    assert joint(alerted)[2] == []
+    advno(alerted, 5)
+    words = f"{NAME}/psd is not counted: its event is retracted"
+    assert joint(alerted)[2] == [words]
+    assert not has_work(alerted, PROJECT)
+    monkeypatch.setenv("GWFOLLOW_LEDGER", alerted.ledger.engine.url.render_as_string())
+    shown = CliRunner().invoke(needs, [f"{PROJECT}/joint"]).output
+    assert f"project/joint is ready: waits: {words}" in shown
+    with pytest.raises(NoWork, match="its event is retracted"):
+        build(alerted, PROJECT, "joint")
+
+    before = requests(alerted, PROJECT)
+    advno(alerted, 6, gone=True)
+    assert joint(alerted)[2] == []
+    assert requests(alerted, PROJECT) == before + 1, "its run is asked for at once"
+
+
+def test_a_refreshable_one_for_which_the_others_are_enough_is_made_anew_without_the_retracted_event(alerted: Site) -> None:
+    apply_joint(alerted, ", refreshable: true, needs settings: {minimum: 1}")
+    make_both(alerted)
+    build(alerted, PROJECT, "joint")
+    with alerted.ledger.change(who="test") as change:
+        change.analysis(PROJECT, "joint").status = "uploaded"
+    advno(alerted, 5)
+    assert joint(alerted) == ("restart", f"{NAME}/psd no longer among its inputs", [])
+
+
+def test_within_a_retracted_event_its_own_results_count_as_before(alerted: Site) -> None:
+    make_both(alerted)
+    advno(alerted, 5)
+    with alerted.ledger.read() as session:
+        assert unmet(session, find_analysis(session, NAME, "pe")) == []
+
+
+def requests(site: Site, event: str) -> int:
+    with site.ledger.read() as session:
+        rows = session.scalars(select(Outbox).where(Outbox.destination == "airflow")).all()
+        return len([row for row in rows if row.payload["event"] == event])
