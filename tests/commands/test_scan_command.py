@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from deadly_frames import CRASHES, flipped
 from gwfollow.cli import group
 from gwfollow.errors import GWFollowError, InputError, NotFound
 from gwfollow.sandbox.auxiliary import Auxiliary, Glitch, write_auxiliary
@@ -102,6 +103,14 @@ def test_check_says_which_channels_frames_lack(scan: Callable[..., Result], fram
     assert done.exit_code == 1
     assert f"H-H1_SIM_AUX-{START}-20.gwf lacks H1:PEM-LOST_DQ" in done.stdout
     assert "lacks H1:PEM-EX" not in done.stdout
+
+
+def test_check_survives_a_frame_that_ends_its_reader(scan: Callable[..., Result], tmp_path: Path) -> None:
+    (path,) = write_auxiliary(tmp_path / "spoilt", "H1", [Auxiliary(LOUD, 512)], start=START, end=START + 8, length=8)
+    flipped(path, *CRASHES)
+    done = scan("config", "check", "H1_test", "--frames", str(path.parent))
+    assert done.exit_code == 1
+    assert f"{path.name}: the process that read it was ended by SIGSEGV" in done.stdout
 
 
 @pytest.mark.parametrize(

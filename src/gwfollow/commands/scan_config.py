@@ -110,13 +110,14 @@ def _colormap(found: ChannelSet) -> None:
 
 def _lacks(found: ChannelSet, folder: Path) -> list[str]:
     """For each frame type what the newest of its files in `folder` has not."""
-    from gwfollow.data.frame_files import Damaged, open_file
-    from gwfollow.data.names import parse
+    from gwfollow.data.names import FrameFile, parse
+    from gwfollow.scans.frame_contents import lacking
 
     if not folder.is_dir():
         raise InputError("--frames", str(folder), "a folder that is there")
     files = [file for path in folder.rglob("*-*-*-*.*") if (file := parse(path)) is not None and file.belongs_to(found.ifo)]
-    lines = []
+    lines: list[str] = []
+    asked: list[tuple[FrameFile, list[str]]] = []
     for kind in [look_up.frame_type for look_up in found.look_ups]:
         wanted = [name for block in found.blocks if block.frame_type == kind for name in block.channels]
         if found.primary is not None and found.primary.frame_type == kind:
@@ -125,14 +126,8 @@ def _lacks(found: ChannelSet, folder: Path) -> list[str]:
         if not own:
             lines.append(f"{kind}: no file of this type, for {len(set(wanted))} channels")
             continue
-        newest = max(own, key=lambda file: file.start)
-        try:
-            has = open_file(newest, found.ifo).channels
-        except Damaged as error:
-            lines.append(f"{newest.name}: {error}")
-            continue
-        lines += [f"{newest.name} lacks {name}" for name in dict.fromkeys(wanted) if name not in has]
-    return lines
+        asked.append((max(own, key=lambda file: file.start), wanted))
+    return lines + lacking(asked, found.ifo)
 
 
 def _facts(found: ChannelSet) -> dict[str, Any]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gwfollow.data import frame_files
+from gwfollow.data.blame import Blame
 from gwfollow.data.coverage import Coverage
+from gwfollow.data.crew import Crew, Report
 from gwfollow.data.fetch import fetch
 from gwfollow.data.lookup import Folder, LookUp, find
-from gwfollow.data.names import parse
+from gwfollow.data.names import FrameFile, parse
 from gwfollow.data.segments import Segment, coalesced, missing, overlaps, told
 from gwfollow.errors import GWFollowError, InputError
 from gwfollow.scans.channel_sets import stretch
 
 #: s around the time that are looked at
 LONGEST = 256.0
+#: s for one file
+READING = 60.0
 
 
 @dataclass(frozen=True)
@@ -98,4 +102,49 @@ def held_by(ifo: str, gps: float, look_up: LookUp, found: Coverage, downloads: P
     return Held(look_up, next(span for span in around if overlaps(span, (gps, gps + 1e-6))), names, opened)
 
 
-__all__ = ["LONGEST", "Held", "contents", "held_by", "in_folder"]
+@dataclass
+class _LackJob:
+    """What one file lacks, in a process that the file may end."""
+
+    file: FrameFile
+    wanted: Sequence[str]
+    ifo: str
+
+    def run(self, report: Report) -> None:
+        report(("opening", self.file.url))
+        try:
+            has = frame_files.open_file(self.file, self.ifo).channels
+        except frame_files.Damaged as error:
+            report([f"{self.file.name}: {error}"])
+            return
+        report([f"{self.file.name} lacks {name}" for name in dict.fromkeys(self.wanted) if name not in has])
+
+
+def lacking(asked: Iterable[tuple[FrameFile, Sequence[str]]], ifo: str) -> list[str]:
+    """For people: which of the channels that are asked of a file it has not, or why it cannot be read."""
+    lines: list[str] = []
+    crew = Crew(1)
+    blame = Blame(crew, READING)
+    try:
+        for file, wanted in asked:
+            crew.give(_LackJob(file, wanted, ifo))
+        while crew.unfinished:
+            for event in crew.events(1.0):
+                match event.kind, event.content:
+                    case "reported", ("opening", str(url)):
+                        blame.opening(event.job, url)
+                    case "reported", list(found):
+                        lines += found
+                    case "done", _:
+                        blame.ended(event)
+                    case _, content:
+                        assert isinstance(event.job, _LackJob)
+                        why = blame.ended(event).get(event.job.file.url, str(content))
+                        lines.append(f"{event.job.file.name}: {why}")
+            blame.end_endless()
+    finally:
+        crew.close()
+    return lines
+
+
+__all__ = ["LONGEST", "Held", "contents", "held_by", "in_folder", "lacking"]
