@@ -153,7 +153,7 @@ def test_a_listener_whose_broker_is_silent_for_long_ends(ledger: Ledger, tmp_pat
     monkeypatch.setattr(consume, "BEAT_SECONDS", 0.5)
     here = Here(ledger, tmp_path / "data", Source("igwn-alert", "localhost:9", ("t",), "g"))
     with pytest.raises(TransientError, match="localhost:9 has not answered"):
-        here.until(lambda: False, 20)
+        here.until(lambda: False)
     here.close()
     (row,) = signs.read(ledger)
     assert row.error

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -78,9 +79,13 @@ def sensor(**options: Any) -> FrameCoverageSensor:
     return FrameCoverageSensor(task_id="data", poll_seconds=PERIOD, **ABOUT, **options)
 
 
-def deferred() -> FrameCoverageTrigger:
-    with pytest.raises(TaskDeferred) as raised:
-        sensor().execute(context())
+def deferred(begun: float | None = None) -> FrameCoverageTrigger:
+    """At the time `begun` (Unix s), however long the machine has taken since then."""
+    with pytest.MonkeyPatch.context() as patch:
+        if begun is not None:
+            patch.setattr("gwfollow.life.awaited.time", SimpleNamespace(time=lambda: begun))
+        with pytest.raises(TaskDeferred) as raised:
+            sensor().execute(context())
     trigger: Any = raised.value.trigger
     path, arguments = trigger.serialize()
     assert path == "sensors.frame_coverage.FrameCoverageTrigger"
@@ -163,9 +168,9 @@ def test_one_type_that_does_not_come_does_not_hold_the_scan_and_the_result_says_
 def test_without_any_data_it_is_skipped_with_the_segments_and_a_clear_waits_again(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    end = just_now()
+    begun, end = time.time(), just_now()
     awaits(monkeypatch, tmp_path, end, "H1_R", timeout=2.5)
-    payload = fired(deferred())
+    payload = fired(deferred(begun))
     with pytest.raises(AirflowSkipException, match=rf"GW150914/echo: H1_R: \[{end - 8}, {end}\) missing"):
         sensor().resume(context(), payload)
     assert state(site) == ("cancelled", f"skipped: H1_R: [{end - 8}, {end}) missing")
@@ -192,9 +197,9 @@ def test_one_that_is_stopped_while_it_waits_keeps_the_persons_word(
 def test_an_answer_about_another_time_than_the_event_has_now_skips_nothing(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    end = just_now()
+    begun, end = time.time(), just_now()
     awaits(monkeypatch, tmp_path, end - 100, "H1_R", timeout=102.0)
-    payload = fired(deferred())
+    payload = fired(deferred(begun))
     assert payload["lack"]
     awaits(monkeypatch, tmp_path, end, "H1_R")
     with pytest.raises(TaskDeferred) as raised:
