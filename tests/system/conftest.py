@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_scans import scan
 from stage import Stage
 
 from gwfollow.airflow_api import AirflowAPI
@@ -34,21 +35,27 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-#: every superevent gets an analysis of the toy pipeline
-POLICY = "rules: [{name: toy, when: {superevent: true}, do: {event: true, apply: [alert-toy.yaml.j2]}}]\n"
+#: every superevent gets an analysis: a binary an omega scan, which is run again when another event is preferred, others one of the toy pipeline
+POLICY = "rules: [{name: follow, when: {superevent: true}, do: {event: true, apply: [alert-follow.yaml.j2]}}]\n"
 TEMPLATE = """
 kind: analysis
+{% if group == "CBC" -%}
+preferred event: {{ preferred_event | tojson }}
+SCAN
+{%- else -%}
 name: toy
 pipeline: toy
 toy: {go: true}
+{%- endif %}
 """
 
 
-def alert_policy(folder: Path, checkout: Path) -> dict[str, str]:
+def alert_policy(folder: Path, checkout: Path, frames: Path) -> dict[str, str]:
     """The settings of a policy of the tests' own."""
     configs = folder / "configs"
     shutil.copytree(checkout / "include" / "configs", configs)
-    (configs / "blueprints" / "alert-toy.yaml.j2").write_text(TEMPLATE)
+    text = TEMPLATE.replace("SCAN", scan("scan", "ALERTED", frames, 300).strip())
+    (configs / "blueprints" / "alert-follow.yaml.j2").write_text(text)
     (folder / "policy.yaml").write_text(POLICY)
     return {"GWFOLLOW_CONFIGS": str(configs), "GWFOLLOW_ALERT_POLICY": str(folder / "policy.yaml")}
 
@@ -70,7 +77,7 @@ def stage(pool: PersonalPool, toy: Path, checkout: Path) -> Iterator[Stage]:
     kafka.start()
     environment = {
         **pool.env(),
-        "PYTHONPATH": str(toy),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(toy), os.environ.get("PYTHONPATH")])),
         "GWFOLLOW_HOME": str(folder / "home"),
         "GWFOLLOW_LEDGER": f"sqlite:///{folder / 'home' / 'ledger.db'}",
         "GWFOLLOW_POLL_SECONDS": "1",
@@ -78,7 +85,7 @@ def stage(pool: PersonalPool, toy: Path, checkout: Path) -> Iterator[Stage]:
         "GWFOLLOW_AIRFLOW_URL": airflow.url,
         "GWFOLLOW_AIRFLOW_LOGIN_FILE": str(airflow.login_file),
         "GWFOLLOW_IGWN_ALERT_SERVER": kafka.address,
-        **alert_policy(folder, checkout),
+        **alert_policy(folder, checkout, folder / "home" / "frames"),
     }
     airflow.environment.update(environment)
     settings = Settings.read({**os.environ, **environment})

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(600)]
 
 def test_an_event_goes_from_its_blueprint_to_uploaded(stage: Stage) -> None:
     stage.apply("E-plain", "name: first\ntoy: {go: true}", "name: second\nneeds: [first]\ntoy: {go: true}")
-    stage.until_status("E-plain", "second", "uploaded", seconds=150)
+    stage.until_status("E-plain", "second", "uploaded")
     stage.until_task("E-plain", "verdict", "success")
     assert stage.runs("E-plain", "first") == stage.runs("E-plain", "second") == 1
     # what one group hands to the next: in XCom as in the ledger
@@ -47,7 +47,7 @@ def test_an_analysis_over_two_events_starts_when_the_last_that_it_needs_is_finis
     stage.go("E-far", "late")
     stage.until_status("E-far", "late", "finished", "processing", "uploaded")
     stage.deliver()
-    stage.until_status("project", "joint", "uploaded", seconds=150)
+    stage.until_status("project", "joint", "uploaded")
     assert stage.runs("project", "joint") == 1
 
 
@@ -67,12 +67,12 @@ def test_a_stuck_analysis_holds_up_only_what_needs_it(stage: Stage) -> None:
         "name: after-bad\nneeds: [bad]\ntoy: {go: true}",
         "name: good\ntoy: {go: true}",
     )
-    stage.until_status("E-stuck", "good", "uploaded", seconds=120)
+    stage.until_status("E-stuck", "good", "uploaded")
     stage.until_status("E-stuck", "bad", "stuck")
     assert "exit code 3" in stage.row("E-stuck", "bad").reason
     stage.until_task("E-stuck", "verdict", "upstream_failed")
     assert stage.row("E-stuck", "after-bad").status == "ready"
-    until(lambda: stage.api.dag_runs(event_dag_id("E-stuck"))[0]["state"] == "failed", 60)
+    until(lambda: stage.api.dag_runs(event_dag_id("E-stuck"))[0]["state"] == "failed")
 
 
 def test_a_new_analysis_on_a_running_event_starts_without_disturbing_the_others(stage: Stage) -> None:
@@ -81,7 +81,7 @@ def test_a_new_analysis_on_a_running_event_starts_without_disturbing_the_others(
     first_run = stage.api.dag_runs(event_dag_id("E-more"))[0]["dag_run_id"]
     stage.until_task("E-more", "long.wait", "deferred", run_id=first_run)
     stage.add("E-more", "name: quick\ntoy: {go: true}")
-    stage.until_status("E-more", "quick", "uploaded", seconds=120)
+    stage.until_status("E-more", "quick", "uploaded")
     assert stage.row("E-more", "long").status == "running"
     stage.go("E-more", "long")
     stage.until_status("E-more", "long", "uploaded")
@@ -90,7 +90,7 @@ def test_a_new_analysis_on_a_running_event_starts_without_disturbing_the_others(
 
 def test_a_held_job_makes_the_analysis_stuck_with_htcondors_reason(stage: Stage) -> None:
     stage.apply("E-held", "name: held\ntoy: {no executable: true}")
-    stage.until_status("E-held", "held", "stuck", seconds=90)
+    stage.until_status("E-held", "held", "stuck")
     assert "held" in stage.row("E-held", "held").reason
     assert "nothing-here" in stage.row("E-held", "held").reason or "execut" in stage.row("E-held", "held").reason
 
@@ -100,10 +100,10 @@ def test_marking_the_wait_as_failed_removes_the_job(stage: Stage) -> None:
     stage.until_status("E-mark", "unwanted", "running")
     run = stage.api.dag_runs(event_dag_id("E-mark"))[0]["dag_run_id"]
     # the triggerer takes the task up a moment after it is deferred; before that there is nothing to tell of the mark
-    until(lambda: bool(stage.task("E-mark", "unwanted.wait", run).get("triggerer_job")), 60, lambda: stage.explain("E-mark"))
+    until(lambda: bool(stage.task("E-mark", "unwanted.wait", run).get("triggerer_job")), lambda: stage.explain("E-mark"))
     path = f"dags/{event_dag_id('E-mark')}/dagRuns/{run}/taskInstances/unwanted.wait"
     stage.api._call("PATCH", path, json={"new_state": "failed"})
-    stage.until_status("E-mark", "unwanted", "stopped", seconds=60)
+    stage.until_status("E-mark", "unwanted", "stopped")
     job_id = stage.job_id("E-mark", "unwanted")
     assert get("htcondor", stage.settings).query([job_id])[job_id].state.value == "removed"
 
@@ -118,19 +118,19 @@ def test_stop_by_the_command_line_shows_in_airflow(stage: Stage) -> None:
     run = stage.api.dag_runs(event_dag_id("E-stop"))[0]["dag_run_id"]
     stage.until_task("E-stop", "unwanted.wait", "deferred", run_id=run)
     stage.set("E-stop", "unwanted", "stop")
-    stage.until_status("E-stop", "unwanted", "stopped", seconds=60)
+    stage.until_status("E-stop", "unwanted", "stopped")
     stage.until_task("E-stop", "unwanted.wait", "skipped", run_id=run)
 
 
 def test_clearing_the_wait_of_a_stuck_analysis_asks_for_one_more_resurrection(stage: Stage) -> None:
     stage.apply("E-again", "name: weak\ntoy: {go: true, exit: 3, resurrect: true}")
-    stage.until_status("E-again", "weak", "stuck", seconds=150)
+    stage.until_status("E-again", "weak", "stuck")
     assert "gave up after 2 resurrections" in stage.row("E-again", "weak").reason
     assert stage.runs("E-again", "weak") == 3
     run = stage.api.dag_runs(event_dag_id("E-again"))[0]["dag_run_id"]
     stage.until_task("E-again", "weak.wait", "failed", run_id=run)
     stage.clear("E-again", "weak.wait", run)
-    until(lambda: stage.runs("E-again", "weak") == 4, 60, lambda: stage.explain("E-again"))
+    until(lambda: stage.runs("E-again", "weak") == 4, lambda: stage.explain("E-again"))
 
 
 def test_clearing_the_build_asks_for_a_fresh_attempt_and_keeps_the_old_folder(stage: Stage) -> None:
@@ -139,7 +139,7 @@ def test_clearing_the_build_asks_for_a_fresh_attempt_and_keeps_the_old_folder(st
     run = stage.api.dag_runs(event_dag_id("E-fresh"))[0]["dag_run_id"]
     stage.until_task("E-fresh", "verdict", "success", run_id=run)
     stage.clear("E-fresh", "once-more.build", run)
-    until(lambda: stage.runs("E-fresh", "once-more", attempt=2) == 1, 90, lambda: stage.explain("E-fresh"))
+    until(lambda: stage.runs("E-fresh", "once-more", attempt=2) == 1, lambda: stage.explain("E-fresh"))
     with stage.ledger.read() as session:
         entries = session.scalars(select(Journal).where(Journal.event == "E-fresh", Journal.what == "uploaded -> restart"))
         assert [entry.who for entry in entries] == ["airflow:admin"]
@@ -165,10 +165,10 @@ def test_a_job_that_ends_while_everything_of_ours_is_down_is_noticed_on_return(s
     stage.go("E-down", "patient")
     scheduler = get("htcondor", stage.settings)
     job_id = stage.job_id("E-down", "patient")
-    until(lambda: scheduler.query([job_id])[job_id].state.ended, 30)
+    until(lambda: scheduler.query([job_id])[job_id].state.ended)
     assert stage.row("E-down", "patient").status == "running"
     stage.airflow.start()
-    stage.until_status("E-down", "patient", "uploaded", seconds=120)
+    stage.until_status("E-down", "patient", "uploaded")
     assert stage.runs("E-down", "patient") == 1
 
 
@@ -178,7 +178,7 @@ def test_schedd_killed_while_an_analysis_runs_it_finishes_once(stage: Stage, poo
     stage.until_task("E-schedd", "survivor.wait", "deferred")
     os.kill(pool.daemon("schedd"), signal.SIGKILL)
     stage.go("E-schedd", "survivor")
-    stage.until_status("E-schedd", "survivor", "uploaded", seconds=180)
+    stage.until_status("E-schedd", "survivor", "uploaded")
     assert stage.runs("E-schedd", "survivor") == 1
 
 

@@ -16,14 +16,14 @@ from gwfollow.ledger.schema import Journal, Review
 from gwfollow.life.review import give_verdict
 from gwfollow.naming import event_dag_id
 
-pytestmark = [pytest.mark.system, pytest.mark.slow]
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(600)]
 
 HELD_BACK = "toy: {go: true}\nreview before publishing: true"
 
 
 def waiting(stage: Stage, event: str) -> str:
     """The run whose review task waits for a person."""
-    stage.until_status(event, "pe", "finished", seconds=150)
+    stage.until_status(event, "pe", "finished")
     run: str = stage.api.dag_runs(event_dag_id(event))[0]["dag_run_id"]
     stage.until_task(event, "pe.review", "deferred", run_id=run)
     return run
@@ -84,7 +84,7 @@ def test_an_answer_outlives_the_try_that_should_have_taken_it(stage: Stage) -> N
         stage.api._call("POST", f"dags/{event_dag_id('E-retry')}/clearTaskInstances", json=body)
     stage.until_status("E-retry", "pe", "uploaded")
     assert verdicts(stage, "E-retry") == [("approved", "airflow:admin", "said once")]
-    assert stage.task("E-retry", "pe.review", run)["try_number"] == 2
+    assert stage.task("E-retry", "pe.review", run)["try_number"] >= 2, "the fault did not fire"
 
 
 def test_a_verdict_on_the_command_line_releases_the_waiting_task_and_closes_airflows_question(stage: Stage) -> None:
@@ -104,6 +104,6 @@ def test_what_was_rejected_stays_finished_and_its_publication_is_skipped(stage: 
     run = waiting(stage, "E-reject")
     answer(stage, "E-reject", run, "Reject", "wrong prior")
     stage.until_task("E-reject", "pe.publish", "skipped", run_id=run)
-    until(lambda: stage.api.dag_runs(event_dag_id("E-reject"))[0]["state"] == "success", 60, lambda: stage.explain("E-reject"))
+    until(lambda: stage.api.dag_runs(event_dag_id("E-reject"))[0]["state"] == "success", lambda: stage.explain("E-reject"))
     assert stage.row("E-reject", "pe").status == "finished"
     assert verdicts(stage, "E-reject") == [("rejected", "airflow:admin", "wrong prior")]

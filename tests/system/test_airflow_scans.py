@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from small_scans import CHANNELS, record, scan
 from stage import Stage, until
 
 from gwfollow.ledger.apply import apply
@@ -15,21 +15,9 @@ from gwfollow.ledger.blueprints import read_text
 from gwfollow.ledger.store import find_event
 from gwfollow.life.request import SOURCE
 from gwfollow.naming import event_dag_id
-from gwfollow.sandbox.auxiliary import Auxiliary, Glitch, write_auxiliary
 from gwfollow.times import utc_to_gps
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(600)]
-
-CHANNELS = ["H1:SIM-QUIET", "H1:SIM-LOUD"]
-DOCUMENT = """
-name: {name}
-pipeline: omegascan
-scan:
-  ifo: H1
-  frame types: {{H1_{kind}: {{look up: [{{folder: {folder}}}], timeout: {timeout}}}}}
-  blocks: {{quick: {{channels: [{channels}], frame type: H1_{kind}, duration: 4, fftlength: 1, plot time durations: [1]}}}}
-  workers: 1
-"""
 
 
 @pytest.fixture(scope="module")
@@ -38,38 +26,16 @@ def now() -> int:
     return int(utc_to_gps(datetime.now(UTC))) - 4
 
 
-@pytest.fixture(scope="module")
-def record(stage: Stage) -> Callable[[str, int, int], Path]:
-    """Makes frames of a type around a time, with a glitch in one of their channels, and moves them to where they are looked for."""
-    folder = stage.settings.home_folder / "frames"
-    folder.mkdir(parents=True)
-
-    def write(kind: str, gps: int, half: int) -> Path:
-        loud = Auxiliary(CHANNELS[1], 256, [Glitch(gps + 0.2, 60.0, amplitude=20.0)])
-        drafts = folder / "drafts"
-        for path in write_auxiliary(
-            drafts,
-            "H1",
-            [Auxiliary(CHANNELS[0], 256), loud],
-            start=gps - half,
-            end=gps + half,
-            length=2 * half,
-            frame_type=f"H1_{kind}",
-        ):
-            path.rename(folder / path.name)
-        return folder
-
-    return write
-
-
-def scan(name: str, kind: str, folder: Path, timeout: float) -> str:
-    return DOCUMENT.format(name=name, kind=kind, folder=folder, timeout=timeout, channels=", ".join(CHANNELS))
+@pytest.fixture
+def folder(stage: Stage) -> Path:
+    """Where frames are looked for."""
+    return stage.settings.home_folder / "frames"
 
 
 def test_of_scans_side_by_side_the_late_one_is_waited_for_and_the_one_without_data_is_skipped(
-    stage: Stage, now: int, record: Callable[[str, int, int], Path]
+    stage: Stage, now: int, folder: Path
 ) -> None:
-    folder = record("EARLY", now, 8)
+    record(folder, "EARLY", now, 8)
     scans = [scan("early", "EARLY", folder, 30), scan("late", "LATE", folder, 300), scan("never", "NEVER", folder, 10)]
     documents = [f"kind: event\nname: E-scans\nevent time: {now}\ninterferometers: [H1]\n"]
     documents += [f"kind: analysis\nevent: E-scans\n{text}" for text in scans]
@@ -79,15 +45,15 @@ def test_of_scans_side_by_side_the_late_one_is_waited_for_and_the_one_without_da
     stage.deliver()
 
     # neither the one that waits nor the one that gets nothing holds up the others
-    stage.until_status("E-scans", "early", "uploaded", seconds=180)
-    stage.until_status("E-scans", "never", "cancelled", seconds=60)
-    stage.until_status("E-scans", "after", "uploaded", seconds=120)
+    stage.until_status("E-scans", "early", "uploaded")
+    stage.until_status("E-scans", "never", "cancelled")
+    stage.until_status("E-scans", "after", "uploaded")
     assert stage.task("E-scans", "data_quality.late.data")["state"] == "deferred"
     assert stage.task("E-scans", "data_quality.summary")["state"] is None
     assert stage.row("E-scans", "never").reason.startswith("skipped: ")
 
-    record("LATE", now, 8)
-    stage.until_status("E-scans", "late", "uploaded", seconds=120)
+    record(folder, "LATE", now, 8)
+    stage.until_status("E-scans", "late", "uploaded")
     stage.until_task("E-scans", "verdict", "success")
     assert stage.task("E-scans", "data_quality.never.data")["state"] == "skipped"
     assert stage.task("E-scans", "data_quality.never.publish")["state"] == "skipped"
@@ -100,42 +66,41 @@ def test_of_scans_side_by_side_the_late_one_is_waited_for_and_the_one_without_da
     assert loudest["peak"]["time"] == pytest.approx(now + 0.2, abs=0.1)
 
 
-def test_a_scan_of_any_time_is_asked_for_by_the_form_and_followed_to_its_end(
-    stage: Stage, now: int, record: Callable[[str, int, int], Path]
-) -> None:
+def test_a_scan_of_any_time_is_asked_for_by_the_form_and_followed_to_its_end(stage: Stage, now: int, folder: Path) -> None:
     gps = now - 5000
+    record(folder, "PAST", gps, 40)
     form = {
         "gps": gps,
         "channels": CHANNELS,
         "frame_type": "H1_PAST",
-        "frames": str(record("PAST", gps, 40)),
+        "frames": str(folder),
         "scheduler": "local",
         "title": "who was there?",
     }
-    until(lambda: stage.api.dag("omega_scan") is not None, 60)
+    until(lambda: stage.api.dag("omega_scan") is not None)
     stage.api.start_run("omega_scan", "by-form", form)
-    event, scan = f"scan-{gps}.000", "scan-H1-"
+    stage.api.start_run("omega_scan", "in-vain", form | {"gps": gps - 1000, "frame_type": "H1_NOTHING"})
+    event = f"scan-{gps}.000"
 
     def state(task: str, run: str = "by-form") -> dict[str, object]:
         return stage.api._call("GET", f"dags/omega_scan/dagRuns/{run}/taskInstances/{task}", missing_ok=True) or {}
 
-    until(lambda: state("follow").get("state") in ("success", "failed"), 180, lambda: stage.explain(event))
+    until(lambda: state("follow").get("state") in ("success", "failed"), lambda: stage.explain(event))
     assert state("follow")["state"] == "success"
     with stage.ledger.read() as session:
         found = find_event(session, event)
         (row,) = found.analyses
         assert (found.source, found.gps) == (SOURCE, gps)
-    assert row.name.startswith(scan)
+    assert row.name.startswith("scan-H1-")
     assert (row.status, row.comment) == ("uploaded", "who was there?")
     assert (stage.folder(event, row.name) / "index.html").is_file()
     links = stage.api._call("GET", "dags/omega_scan/dagRuns/by-form/taskInstances/follow/links") or {}
     assert links["extra_links"]["Result page"].endswith(f"/gwfollow/results/{event}/{row.name}/")
     # the run of the event's own DAG, which did the work
-    until(lambda: stage.api.dag_runs(event_dag_id(event))[0]["state"] == "success", 60, lambda: stage.explain(event))
+    until(lambda: stage.api.dag_runs(event_dag_id(event))[0]["state"] == "success", lambda: stage.explain(event))
 
     # without frames the request ends as the scan does: no scan, and why
-    stage.api.start_run("omega_scan", "in-vain", form | {"frame_type": "H1_NOTHING"})
-    until(lambda: state("follow", "in-vain").get("state") in ("success", "failed"), 120, lambda: stage.explain(event))
+    until(lambda: state("follow", "in-vain").get("state") in ("success", "failed"), lambda: stage.explain(event))
     assert state("follow", "in-vain")["state"] == "failed"
     assert "is cancelled: skipped: " in str(state("follow", "in-vain")["note"])
 
