@@ -6,16 +6,19 @@ import functools
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy
 import pytest
 from vector_frames import FIRST, GOOD, VECTOR, Answers, states, with_bits_off, write_frame
 
-from deadly_frames import CRASHES, HANGS, flipped
+from deadly_frames import CRASHES, HANGS, Impatient, flipped
+from gwfollow.data.blame import Blame
 from gwfollow.data.coverage import cover
 from gwfollow.data.lookup import Folder, LookUp
 from gwfollow.data.names import parse
@@ -26,14 +29,14 @@ from gwfollow.quality.reading import Found
 #: what is said of a file that crashes its reader, and of one that holds it
 SAID = {
     CRASHES: "the process that read it was ended by SIGSEGV",
-    HANGS: "the process that read it was ended by SIGKILL after 0.5 s",
+    HANGS: "the process that read it was ended by SIGKILL after 60 s",
 }
 DEADLY = pytest.mark.parametrize("damage", [CRASHES, HANGS], ids=["crash", "hang"])
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples, "READING", 0.5)
+    monkeypatch.setattr(samples, "Blame", Impatient)
 
 
 def seconds(frames: Path, ifo: str = "H1", **at: Any) -> list[Path]:
@@ -113,13 +116,25 @@ def test_when_every_file_of_every_detector_is_deadly_all_is_unknown(answers: Ans
 
 
 def test_the_job_ends_in_time_whatever_the_files_do(answers: Answers, frames: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples, "READING", 3600.0)
-    monkeypatch.setattr(samples, "LIMIT", 1.0)
+    real, seen = samples._Work._hear, set()
+
+    def hear(work: Any, job: Any, event: Any) -> None:
+        real(work, job, event)
+        if event.kind == "reported":
+            seen.add((job.found.look_up.ifo, event.content[0]))
+
+    def clock() -> float:
+        """All the time is over as soon as one detector is read, and the other in its file."""
+        return time.monotonic() + (samples.LIMIT if {("H1", "opening"), ("L1", "read")} <= seen else 0)
+
+    monkeypatch.setattr(samples._Work, "_hear", hear)
+    monkeypatch.setattr(samples, "Blame", Blame)
+    monkeypatch.setattr(samples, "time", SimpleNamespace(monotonic=clock))
     bad = write_frame(frames, "H1_T", FIRST, 20, {VECTOR: (16.0, GOOD)})
     flipped(bad, *HANGS)
     seconds(frames, "L1")
     found = answers("H1", "L1")
-    assert found["H1 HOFT_OK"]["summary"].endswith(f"(H1_T: not read within 1 s {bad})")
+    assert found["H1 HOFT_OK"]["summary"].endswith(f"(H1_T: not read within 600 s {bad})")
     assert (found["H1 HOFT_OK"]["state"], found["L1 HOFT_OK"]["state"]) == ("unknown", "pass")
 
 

@@ -8,18 +8,18 @@ import pytest
 
 pytest.importorskip("lalframe", reason="reads frames with lalframe (gwfollow[scans])")
 
-from deadly_frames import flipped
+from deadly_frames import Impatient, flipped
 from gwfollow.scans import gwdetchar_inputs
 from gwfollow.scans.gwdetchar_inputs import Inputs
 from gwfollow.scans.model import ChannelResult
 from scan_frames import START, configuration, noise, write_frame
 
 
-@pytest.mark.parametrize(("begin", "end", "signs"), [(450, 400, "SIGSEGV"), (400, 350, "SIGKILL after 0.5 s")])
+@pytest.mark.parametrize(("begin", "end", "signs"), [(450, 400, "SIGSEGV"), (400, 350, "SIGKILL after 300 s")])
 def test_a_file_that_kills_its_reader_or_holds_it_is_left_out_and_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: int, end: int, signs: str
 ) -> None:
-    monkeypatch.setattr(gwdetchar_inputs, "READING", 0.5)
+    monkeypatch.setattr(gwdetchar_inputs, "Blame", Impatient)
     frames = tmp_path / "frames"
     for number in range(3):
         write_frame(frames, START + 8 * number, 8, {"H1:A": noise(8, seed=number)})
