@@ -11,10 +11,11 @@ from sqlalchemy import select
 from gwfollow.alerts import process as process_module
 from gwfollow.alerts.folders import Folders
 from gwfollow.alerts.process import process, replay
-from gwfollow.errors import InputError, LedgerBusy, NotFound
+from gwfollow.errors import InputError, LedgerBusy, NotFound, PipelineError
 from gwfollow.ledger.schema import Event, Journal, Outbox
 from gwfollow.ledger.store import Ledger
 from gwfollow.life import Site
+from gwfollow.life.awaited import wants
 from stories import SITE_POLICY, internal, minute, notice, picture, put, retracted_story, rows, site_of, statuses, superevent
 
 NAME = "S250101a"
@@ -201,6 +202,39 @@ def test_an_error_in_one_event_holds_up_no_other_and_is_set_aside_after_three_tr
     replay(lite.ledger, row.id, "alice@test")
     process(lite)
     assert statuses(lite.ledger, NAME) == {"psd": "ready"}
+
+
+def test_a_template_that_its_pipeline_cannot_take_is_told_and_holds_up_no_other_rule(lite: Site) -> None:
+    configs = lite.settings.configs_folder
+    rule = "  - name: scans\n    when: {superevent: true}\n    do: {apply: [scan.yaml.j2]}\n"
+    (configs / "alert_policy.yaml").write_text(SITE_POLICY.replace("rules:\n", f"rules:\n{rule}"))
+    scan = "kind: analysis\nname: scan\npipeline: omegascan\ncomment: {{ (preferred_event or '') | tojson }}\nscan: {channel set: H1_strian}\n"
+    (configs / "blueprints" / "scan.yaml.j2").write_text(scan)
+    put(lite, new())
+    (done,) = process(lite).events
+    assert statuses(lite.ledger, NAME) == {"scan": "ready", "psd": "ready"}
+    assert (done.state, done.revision) == ("done", 1)
+    reason = f"scan, channel set: found 'H1_strian', expected one of (none) in {configs}/channel_sets, or a path"
+    assert f"; scan cannot be built: {reason}; run rev-1 asked for" in rows(lite.ledger)[0].verdict
+    with lite.ledger.read() as session:
+        (entry,) = session.scalars(select(Journal).where(Journal.what == "analysis cannot be built"))
+    assert (entry.event, entry.analysis, entry.details, entry.who) == (NAME, "scan", {"reason": reason}, "alert:new")
+    # its first task tells it once more, where people look for it
+    with pytest.raises(PipelineError, match="found 'H1_strian'"):
+        wants(lite, NAME, "scan")
+    assert statuses(lite.ledger, NAME) == {"scan": "stuck", "psd": "ready"}
+    # and so does the next alert that changes its document, until somebody has mended the template
+    put(lite, (internal(NAME, "update", **superevent("G100002")), minute(1)))
+    process(lite)
+    assert "scan cannot be built" in rows(lite.ledger)[1].verdict
+    (configs / "channel_sets").mkdir()
+    (configs / "channel_sets" / "H1_strian.yaml").write_text(
+        "{ifo: H1, channels: ['H1:A'], frame types: {H1_R: {look up: [{folder: /frames}]}}}"
+    )
+    put(lite, (internal(NAME, "update", **superevent("G100003")), minute(2)))
+    process(lite)
+    assert "analysis changed" in written(lite)
+    assert "cannot be built" not in rows(lite.ledger)[2].verdict
 
 
 def test_a_busy_ledger_costs_no_try(lite: Site, monkeypatch: pytest.MonkeyPatch) -> None:

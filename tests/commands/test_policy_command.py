@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,40 @@ def files(tmp_path: Path) -> list[str]:
 
 def test_check_reads_the_policy_and_renders_every_template(run: Callable[..., str]) -> None:
     assert "8 rules, 4 templates, all right" in run("check")
+
+
+@pytest.mark.parametrize(
+    ("analysis", "words"),
+    [
+        (
+            "pipeline: omegascan\nscan: {channel set: {{ ifo }}_strian}",
+            r"scan, channel set: found 'V1_strian', expected one of H1_strian, L1_strian in",
+        ),
+        (
+            "pipeline: dataquality\nchecks: {windw: 2, start: {{ t_start | tojson }}}",
+            r"no key is called 'windw', expected one of file, group, pipeline, start, end, window,",
+        ),
+    ],
+)
+def test_check_asks_the_pipelines_about_what_the_templates_give_for_any_detector(
+    run: Callable[..., str], checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, analysis: str, words: str
+) -> None:
+    for folder in ("blueprints", "channel_sets"):
+        (tmp_path / folder).mkdir()
+    for ifo in ("H1", "L1"):
+        text = f"{{ifo: {ifo}, channels: ['{ifo}:A'], frame types: {{{ifo}_R: {{look up: [{{folder: /frames}}]}}}}}}"
+        (tmp_path / "channel_sets" / f"{ifo}_strian.yaml").write_text(text)
+    shutil.copy(checkout / "include" / "configs" / "state_checks.yaml", tmp_path)
+    loop = (
+        "kind: event\nname: {{ name }}\n{% for ifo in instruments %}---\nkind: analysis\nname: a-{{ ifo }}\n"
+        + analysis
+        + "\n{% endfor %}"
+    )
+    (tmp_path / "blueprints" / "t.j2").write_text(loop)
+    (tmp_path / "alert_policy.yaml").write_text("rules: [{name: a, do: {apply: [t.j2]}}]")
+    monkeypatch.setenv("GWFOLLOW_CONFIGS", str(tmp_path))
+    with pytest.raises(InputError, match=rf"template t\.j2 for S250101a, document \d \(analysis a-[HV]1\), .*{words}"):
+        run("check")
 
 
 def test_check_finds_a_template_that_cannot_be_rendered(

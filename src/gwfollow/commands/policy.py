@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gwfollow.commands.common import echo_json
-from gwfollow.errors import InputError
+from gwfollow.errors import GWFollowError, InputError
 from gwfollow.settings import Settings
 
 if TYPE_CHECKING:
     from gwfollow.alerts.alert import Alert
     from gwfollow.alerts.history import State
     from gwfollow.alerts.policy import Decision, Policy
+
+
+#: an example that all of these took part in: a template may say something for each
+_EVERY = ("H1", "L1", "V1", "K1")
 
 
 @click.group()
@@ -23,17 +30,52 @@ def policy() -> None:
 
 @policy.command()
 def check() -> None:
-    """Read the policy and render every template with an example; exit code 2 where something is wrong."""
+    """Read the policy, render every template with examples, and ask the pipelines about what they give; exit code 2 where something is wrong."""
     from gwfollow.alerts import templates
     from gwfollow.alerts.policy import load
 
     settings = Settings.read()
     found = load(settings.policy_file, settings.configs_folder)
-    env = templates.environment(settings.configs_folder)
-    for name in found.templates:
-        for example in templates.examples():
-            templates.render(env, name, example.superevent_id, example)
+    whole, bare = templates.examples()
+    for warning in _rendered(found, settings, [whole, bare, replace(whole, instruments=_EVERY)]):
+        click.echo(f"warning: {warning}", err=True)
     click.echo(f"{settings.policy_file}: {len(found.rules)} rules, {len(found.templates)} templates, all right")
+
+
+def _rendered(policy: Policy, settings: Settings, states: list[State]) -> list[str]:
+    """Warnings about what all its templates give for these states; raises `InputError` for the first mistake."""
+    from gwfollow.alerts import templates
+    from gwfollow.ledger.merge import deep_merge, merge_rows
+    from gwfollow.ledger.schema import Analysis, Event
+    from gwfollow.life.door import Door
+
+    env, door, project = templates.environment(settings.configs_folder), Door(settings.configs_folder), _project(settings)
+    for state in states:
+        found = [one for name in policy.templates for one in templates.render(env, name, state.superevent_id, state)]
+        document = {"interferometers": list(state.instruments or ())}
+        event = Event(
+            name=state.superevent_id,
+            gps=state.t_0,
+            graceid=state.superevent_id,
+            document=deep_merge(document, *(one.document for one in found if one.kind == "event")),
+        )
+        for one in (one for one in found if one.kind == "analysis"):
+            row = Analysis(name=one.name, pipeline=one.pipeline, document=one.document)
+            if wrong := door.objection(one.pipeline, one.place, partial(merge_rows, project, event, row)):
+                raise InputError(f"{one.place}, {wrong.place}", wrong.found, wrong.expected)
+    return door.warnings
+
+
+def _project(settings: Settings) -> Mapping[str, Any]:
+    """The project's defaults; none where there is no ledger yet."""
+    from gwfollow.ledger import open_ledger
+    from gwfollow.ledger.merge import project_document
+
+    try:
+        with open_ledger(settings).read() as session:
+            return project_document(session)
+    except GWFollowError:
+        return {}
 
 
 @policy.command()
