@@ -8,10 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gwfollow.data.blame import Blame
+from gwfollow.data.crew import Crew, Report
+from gwfollow.data.frame_files import Frames
 from gwfollow.data.names import FrameFile
 from gwfollow.data.segments import Segment, told
 from gwfollow.errors import PipelineError
 
+#: s for one file, and between two looks at the clock
+READING, TICK = 600.0, 1.0
 HDF5 = frozenset({"hdf5", "h5", "hdf"})
 
 
@@ -32,10 +37,42 @@ class Opened:
 
 
 def read_back(path: Path, name: FrameFile, ifo: str, wanted: Segment, channel: str | None = None) -> Opened:
-    """Open `path`, whose name says what it should hold, and read what it has of `wanted`.
+    """Open `path`, whose name says what it should hold, and read what it has of `wanted`, in a process that a damaged file may end.
 
     Raises `PipelineError` for a file that cannot be opened, a channel that it has not, too few samples, or any that is no number.
     """
+    import gwpy.timeseries  # noqa: F401 - here, so that it is done once for all files
+
+    crew, job = Crew(1), _Reading(path, name, ifo, wanted, channel)
+    blame = Blame(crew, READING)
+    try:
+        crew.give(job)
+        blame.opening(job, str(path))
+        while True:
+            for event in crew.events(TICK):
+                if isinstance(event.content, Opened):
+                    return event.content
+                if isinstance(event.content, PipelineError):
+                    raise event.content
+                raise PipelineError(f"{ifo}: {path}: {blame.ended(event).get(str(path), str(event.content))}")
+            blame.end_endless()
+    finally:
+        crew.close()
+
+
+@dataclass
+class _Reading:
+    path: Path
+    name: FrameFile
+    ifo: str
+    wanted: Segment
+    channel: str | None
+
+    def run(self, report: Report) -> None:
+        report(_read(self.path, self.name, self.ifo, self.wanted, self.channel))
+
+
+def _read(path: Path, name: FrameFile, ifo: str, wanted: Segment, channel: str | None) -> Opened:
     import numpy
     from gwpy.timeseries import TimeSeries
 
@@ -79,9 +116,8 @@ def strain_channel(channels: Sequence[str], path: Path, ifo: str) -> str:
 
 
 def _channels(path: Path) -> list[str]:
-    from gwpy.io.gwf import get_channel_names
-
-    return [str(name) for name in get_channel_names(str(path))]
+    """Not gwpy's: a file that is cut off ends the process there.  Raises `Damaged`."""
+    return sorted(Frames(path).channels)
 
 
 def _has(path: Path, channel: str | None) -> str:
