@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,3 +40,37 @@ def test_a_file_that_kills_its_reader_or_holds_it_is_left_out_and_said(
     assert set(inputs.bad) == {str(bad)}
     assert inputs.rates == {"H1:A": 256}
     assert [(one.channel, one.state) for one in ends] == [("H1:B", "absent")]
+
+
+def test_flags_are_asked_once_each_and_unknown_is_not_active(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = tmp_path / "frames"
+    names = [f"H1:{name}" for name in "ABCD"]
+    write_frame(frames, START, 24, {name: noise(24) for name in names})
+    asked: list[str] = []
+
+    def query(flag: str, begin: float, end: float, **_: Any) -> Any:
+        asked.append(flag)
+        if flag == "H1:SILENT:1":
+            raise ConnectionError("no route")
+        return {"known": [(begin, end)], "active": [(begin, end)] if flag == "H1:ON:1" else []}
+
+    monkeypatch.setattr("dqsegdb2.query.query_segments", query)
+    ends: list[ChannelResult] = []
+    config = configuration(frames, *names, engine="gwdetchar")
+    flags = ("H1:ON:1", "H1:OFF:1", "H1:SILENT:1", "H1:OFF:1")
+    blocks = tuple(
+        config.blocks[0].model_copy(update={"key": f"B{number}", "channels": (name,), "state_flag": flag})
+        for number, (name, flag) in enumerate(zip(names, flags, strict=True))
+    )
+    inputs = Inputs(
+        config.model_copy(update={"blocks": blocks}),
+        tmp_path, lambda text: None, over=lambda: False, final=ends.extend, idle=lambda: None, bad={},
+    )  # fmt: skip
+    try:
+        inputs.gather()
+    finally:
+        inputs.crew.close()
+    assert inputs.rates == {"H1:A": 256}
+    assert {one.channel: one.state for one in ends} == {"H1:B": "state off", "H1:C": "failed", "H1:D": "state off"}
+    assert "no route" in next(one.message for one in ends if one.channel == "H1:C")
+    assert sorted(asked) == sorted(set(flags))

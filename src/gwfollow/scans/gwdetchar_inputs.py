@@ -181,7 +181,12 @@ class Inputs:
     def _check_flags(self) -> None:
         """Asked here, once for each flag: gwdetchar-omega would end without an answer."""
         flagged = [block for block in self.config.blocks if block.state_flag and not self.config.ignore_state_flags]
-        states = {flag: flag_state(flag, self.types[block.frame_type].wanted) for block in flagged if (flag := block.state_flag)}
+        wanted: dict[str, Segment] = {}
+        for block in flagged:
+            flag, (begin, end) = block.state_flag or "", self.types[block.frame_type].wanted
+            before = wanted.get(flag, (begin, end))
+            wanted[flag] = (min(begin, before[0]), max(end, before[1]))
+        states = {flag: flag_state(flag, whole) for flag, whole in wanted.items()}
         for block in flagged:
             state = states[block.state_flag or ""]
             if not state.active:
