@@ -18,6 +18,7 @@ import pytest
 
 pytest.importorskip("lalframe", reason="reads frames with lalframe (gwfollow[scans])")
 
+from deadly_frames import Impatient, flipped
 from gwfollow.data.lookup import Folder, LookUp
 from gwfollow.errors import InputError
 from gwfollow.scans import chunk, engine, flags
@@ -149,20 +150,13 @@ def test_frames_that_are_missing_in_the_middle_leave_nothing_to_scan(frames: Pat
     assert f"missing [{START + 8}, {START + 16})" in of(result, N[0]).message
 
 
-def flipped(path: Path, begin: int, end: int) -> None:
-    content = bytearray(path.read_bytes())
-    for place in range(len(content) - begin, len(content) - end):
-        content[place] ^= 0x5A
-    path.write_bytes(content)
-
-
 @pytest.mark.parametrize(
     ("begin", "end", "signs"), [(450, 400, "SIGSEGV"), pytest.param(400, 350, "SIGKILL", marks=pytest.mark.slow)]
 )
 def test_a_file_that_kills_its_reader_or_holds_it_for_ever_is_left_out(
     frames: Path, run: Callable[..., ScanResult], monkeypatch: pytest.MonkeyPatch, begin: int, end: int, signs: str
 ) -> None:
-    monkeypatch.setattr(engine, "READING", 1.0)
+    monkeypatch.setattr(engine, "Blame", Impatient)
     path = write_frame(frames, START, 24, {"H1:A": noise(24), "H1:B": noise(24, 128)})
     flipped(path, begin, end)
     said: list[str] = []
