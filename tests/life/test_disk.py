@@ -5,12 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -149,26 +148,24 @@ def test_a_living_job_is_a_refusal_in_words_that_a_person_can_have_tried_again(
     assert not (folder / "cache").exists()
 
 
-DELIVERER = """
-import os, signal, sys
-from gwfollow.ledger import open_ledger
-from gwfollow.ledger.outbox import deliver
-from gwfollow.life.disk import DiskCleaner
-from gwfollow.settings import Settings
+class KilledAfter(DiskCleaner):
+    """Dies between the deed and its record."""
 
-class Killed(DiskCleaner):
-    def send(self, message):
+    def send(self, message: Message) -> dict[str, Any]:
         super().send(message)
         os.kill(os.getpid(), signal.SIGKILL)
-
-settings = Settings.read()
-ledger = open_ledger(settings)
-deliver(ledger, {"disk": (Killed if sys.argv[1] == "after" else DiskCleaner)(ledger, settings)}, who="upkeep")
-"""
+        raise AssertionError("unreachable")
 
 
-def start_deliverer(sqlite_url: str, when: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", DELIVERER, when], env={**os.environ, "GWFOLLOW_LEDGER": sqlite_url})
+def start_deliverer(url: str, settings: Settings, cleaner: type[DiskCleaner] = DiskCleaner) -> int:
+    """A process of its own that delivers; its id."""
+    if pid := os.fork():
+        return pid
+    try:
+        ledger = Ledger.open(url)
+        deliver(ledger, {"disk": cleaner(ledger, settings)}, who="upkeep")
+    finally:
+        os._exit(1)
 
 
 @pytest.mark.slow
@@ -176,7 +173,8 @@ def test_a_deliverer_killed_between_the_deed_and_its_record_is_followed_by_one_t
     ledger: Ledger, settings: Settings, folder: Path, sqlite_url: str
 ) -> None:
     put(ledger, "clean: present")
-    assert start_deliverer(sqlite_url, "after").wait() == -signal.SIGKILL
+    _, status = os.waitpid(start_deliverer(sqlite_url, settings, KilledAfter), 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
     assert (message(ledger).state, (folder / "cache").exists()) == ("pending", False), "the fault fired between the two"
     assert send(ledger, settings).delivered == 0, "its claim stands"
     assert send(ledger, settings, hours=1).delivered == 1
@@ -188,15 +186,15 @@ def test_a_hook_that_hangs_is_silence_and_does_not_outlive_who_asked(
     ledger: Ledger, settings: Settings, folder: Path, sqlite_url: str
 ) -> None:
     put(ledger, "hook: hangs\nclean: present")
-    deliverer = start_deliverer(sqlite_url, "never")
+    deliverer = start_deliverer(sqlite_url, settings)
     pid = _pid(folder)
-    deliverer.kill()
-    deliverer.wait()
+    os.kill(deliverer, signal.SIGKILL)
+    os.waitpid(deliverer, 0)
     _until_gone(pid)
 
     (folder / "asked.txt").unlink()
-    with pytest.raises(RemoteSilent, match="did not answer within 8 s"):
-        DiskCleaner(ledger, settings, seconds=8).send(_asked())
+    with pytest.raises(RemoteSilent, match="did not answer within 3 s"):
+        DiskCleaner(ledger, settings, seconds=3).send(_asked())
     _until_gone(_pid(folder))
     assert (folder / "cache").exists()
 

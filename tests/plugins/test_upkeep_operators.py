@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from tasks import context
 
-from gwfollow.ledger.schema import Outbox
+from gwfollow.ledger.schema import Configuration, Journal, Outbox
 from gwfollow.life import Site
 from pe_operators.upkeep import ProgressOperator, SweepOperator
 
@@ -43,3 +43,14 @@ def test_without_an_airflow_in_the_settings_nothing_is_asked_for(site: Site, mon
 
 def test_the_look_at_progress_says_what_it_saw(site: Site) -> None:
     assert ProgressOperator(task_id="progress").execute(context()) == "0 running, 0 moved on, 0 did not say"
+
+
+def test_what_nobody_asked_to_be_made_anew_is_looked_for_with_and_without_an_airflow(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GWFOLLOW_AIRFLOW_URL", raising=False)
+    monkeypatch.setattr("gwfollow.life.missed.SETTLED", -1.0)
+    SweepOperator(task_id="sweep").execute(context())
+    with site.ledger.read() as session:
+        read_to = session.get_one(Configuration, "upkeep").document["journal read to"]
+        assert read_to == session.scalar(select(func.max(Journal.id)))

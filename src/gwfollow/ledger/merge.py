@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from gwfollow.ledger.schema import Analysis, Configuration, Event
 
-#: name of the one row of `Configuration`
+#: name of the row of `Configuration` that has the project's defaults
 PROJECT = "project"
 
 

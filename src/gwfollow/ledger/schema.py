@@ -68,7 +68,10 @@ class Base(DeclarativeBase):
 
 
 class Configuration(Base):
-    """Project-wide defaults: one row named ``project``; its document has asimov's keys (data, priors, ..., pipelines, postprocessing)."""
+    """Project-wide defaults: the row named ``project``; its document has asimov's keys (data, priors, ..., pipelines, postprocessing).
+
+    The row ``upkeep`` has how far upkeep has read the journal (`gwfollow.life.missed`).
+    """
 
     __tablename__ = "configurations"
     name: Mapped[str] = mapped_column(String(100), primary_key=True)

@@ -1,6 +1,7 @@
 """``python -m gwfollow.life.clean_worker``: cleans attempts of one analysis for the outbox (`gwfollow.life.disk`).
 
-A pickled question comes by standard input from the process that started it; the answer is one line of JSON: ``{"files", "bytes"}``,
+It says ``{}`` when it can be asked.  A pickled question comes by standard input from the process that started it; the answer is one line
+of JSON: ``{"files", "bytes"}``,
 ``{"silent": why}`` where the same may succeed later, ``{"refused": why}`` where a person must look.
 """
 
@@ -10,10 +11,11 @@ import errno
 import json
 import os
 import pickle
+import signal
 import sys
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 
 from gwfollow.errors import GWFollowError, InputError, TransientError, explain
 from gwfollow.ledger.store import Ledger
@@ -28,15 +30,20 @@ _NO = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 def main() -> None:
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a pipeline prints must not stand before the answer
+    _say(answers, {})
     question = pickle.load(questions)  # noqa: S301  from the process that started this one, through its own pipe
     threading.Thread(target=_end_with_the_other, args=(questions,), daemon=True).start()
-    answers.write(json.dumps(answer(*question)) + "\n")
+    _say(answers, answer(*question))
+
+
+def _say(answers: TextIO, what: Mapping[str, Any]) -> None:
+    answers.write(json.dumps(what) + "\n")
     answers.flush()
 
 
 def _end_with_the_other(questions: Any) -> None:
     questions.read()  # nobody writes: it returns when the process that asked is gone, and its successor may be at work already
-    os._exit(1)
+    os.killpg(os.getpid(), signal.SIGKILL)  # with what a hook may have started: we were made the leader of a group
 
 
 def answer(url: str, settings: Settings, payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,12 +23,14 @@ from gwfollow.settings import Settings
 
 #: s for one message; what has been deleted until then stays deleted, and the next try goes on
 SECONDS = 120.0
+#: s that the process may take to start on a machine that is busy
+START_SECONDS = 30.0
 
 
 class DiskCleaner:
     """Messages ``clean``: {"event", "analysis", "attempts": [number], "who": the person who asked}."""
 
-    claim_seconds = SECONDS + 60.0
+    claim_seconds = START_SECONDS + SECONDS + 60.0
 
     def __init__(self, ledger: Ledger, settings: Settings, *, seconds: float = SECONDS) -> None:
         self.ledger, self.settings, self.seconds = ledger, settings, seconds
@@ -66,20 +68,23 @@ class DiskCleaner:
 
     def _answer(self, process: subprocess.Popen[bytes], question: bytes) -> dict[str, Any]:
         """Its standard input stays open: the process ends when we do."""
+        _line(process, START_SECONDS, "the process that deletes did not start")
         assert process.stdin is not None
-        assert process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(question)
             process.stdin.flush()
-        if not select.select([process.stdout], [], [], self.seconds)[0]:
-            raise RemoteSilent(f"the files of its attempts did not answer within {self.seconds:.0f} s")
-        line = process.stdout.readline()
-        if not line:
-            raise PermanentError(
-                "the process that deletes ended without a word: was it killed, or has the pipeline's hook ended it?"
-            )
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        return _line(process, self.seconds, "the files of its attempts did not answer")
+
+
+def _line(process: subprocess.Popen[bytes], seconds: float, otherwise: str) -> dict[str, Any]:
+    assert process.stdout is not None
+    if not select.select([process.stdout], [], [], seconds)[0]:
+        raise RemoteSilent(f"{otherwise} within {seconds:.0f} s")
+    line = process.stdout.readline()
+    if not line:
+        raise PermanentError("the process that deletes ended without a word: was it killed, or has the pipeline's hook ended it?")
+    found: dict[str, Any] = json.loads(line)
+    return found
 
 
 __all__ = ["DiskCleaner"]
