@@ -97,6 +97,15 @@ def journal(ledger: Ledger) -> list[str]:
         return list(session.scalars(select(Journal.what).order_by(Journal.id)))
 
 
+def test_a_disk_has_its_turn_when_nothing_else_is_due(ledger: Ledger, remote: Remote) -> None:
+    put(ledger, "files", destination="disk", kind="clean")
+    for key in ("a", "b"):
+        put(ledger, key)
+    put(ledger, "more files", event="GW2", destination="disk", kind="clean")
+    deliver(ledger, {"gracedb": remote, "disk": remote}, who="upkeep")
+    assert remote.got == ["a", "b", "files", "more files"]
+
+
 def test_messages_are_delivered_in_order_with_their_answer_and_a_journal_entry(ledger: Ledger, remote: Remote) -> None:
     for key in ("a", "b", "c"):
         put(ledger, key)

@@ -40,6 +40,8 @@ LONGEST_WAIT = 900.0
 SILENCES = 3
 #: (destination, kind) of messages that a newer one of the same event replaces
 SUPERSEDED_BY_NEWER = frozenset({("airflow", "run")})
+#: has its turn when nothing else is due: nobody waits for deleted files, and a disk that hangs must not hold up an announcement
+LAST = frozenset({"disk"})
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ class _Run:
 
     # ---- what there is to do -------------------------------------------------------------------------------------------
     def heads(self) -> list[int]:
-        """Ids of due messages that nothing earlier of their event and destination holds back, oldest first."""
+        """Ids of due messages that nothing earlier of their event and destination holds back, oldest first; those of `LAST` alone."""
         talking = [name for name, count in self.silences.items() if count < SILENCES]
         earlier = aliased(Outbox)
         held_back = (
@@ -203,8 +205,9 @@ class _Run:
             .exists()
         )
         with self.ledger.read() as session:
-            query = select(Outbox.id).where(self._due(), Outbox.destination.in_(talking), ~held_back).order_by(Outbox.id)
-            return [found for found in session.scalars(query) if found not in self.lost]
+            query = select(Outbox.id, Outbox.destination).where(self._due(), Outbox.destination.in_(talking), ~held_back)
+            found = [(number, where) for number, where in session.execute(query.order_by(Outbox.id)) if number not in self.lost]
+        return [number for number, where in found if where not in LAST] or [number for number, _ in found]
 
     def pending(self) -> int:
         return pending(self.ledger, self.destinations)

@@ -22,7 +22,7 @@ from gwfollow.ledger.store import Ledger
 from gwfollow.settings import Settings
 
 #: s for one message; what has been deleted until then stays deleted, and the next try goes on
-SECONDS = 120.0
+SECONDS = 60.0
 #: s that the process may take to start on a machine that is busy
 START_SECONDS = 30.0
 
