@@ -14,6 +14,7 @@ from gwfollow.ledger.schema import Analysis, Configuration, Event
 
 #: name of the row of `Configuration` that has the project's defaults
 PROJECT = "project"
+_KEPT = "the project's defaults"
 
 
 def deep_merge(*documents: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,8 +37,16 @@ def _copy(value: Any) -> Any:
     return [_copy(inner) for inner in value] if isinstance(value, list) else value
 
 
+def keep_project(session: Session, document: Mapping[str, Any]) -> None:
+    """The project's defaults, for a session that only reads: they were read with something else."""
+    session.info[_KEPT] = document
+
+
 def project_document(session: Session) -> Mapping[str, Any]:
-    """The project's defaults; empty where no configuration has been applied.  One query for a session."""
+    """The project's defaults; empty where no configuration has been applied.  At most one query for a session."""
+    kept: Mapping[str, Any] | None = session.info.get(_KEPT)
+    if kept is not None:
+        return kept
     row = session.get(Configuration, PROJECT)
     return row.document if row is not None else {}
 

@@ -8,6 +8,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, text
 
+from gwfollow.ledger.store import writing
+
 #: number of the advisory lock that lets one process at a time migrate a PostgreSQL ledger ("gwfollow" in ASCII)
 _LOCK = 0x6777666F6C6C6F77
 
@@ -25,7 +27,7 @@ def upgrade(engine: Engine) -> None:
 
     Several processes may do so at once: the first does the work while the others wait for the lock, and then find nothing to do.
     """
-    with engine.execution_options(gwfollow_writes=True).begin() as connection:
+    with writing(engine).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         command.upgrade(config(connection), "head")

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from gwfollow.errors import InputError
@@ -52,19 +53,26 @@ def verdicts_in(session: Session, event_ids: Collection[int]) -> dict[int, Revie
 
 def current_verdict(session: Session, analysis: Analysis) -> Review | None:
     """The verdict that counts; None without one, or where it was about an earlier attempt."""
-    return _current(session, Analysis.id == analysis.id).get(analysis.id)
+    return session.scalars(_of_one(), {"analysis": analysis.id}).first()
 
 
-def _current(session: Session, condition: object) -> dict[int, Review]:
-    present = (Attempt.analysis_id == Analysis.id) & (Attempt.number == Analysis.attempt)
-    query = (
-        select(Review)
-        .join(Analysis, Review.analysis_id == Analysis.id)
-        .outerjoin(Attempt, present)
-        .where(condition, or_(Attempt.id.is_(None), Review.time >= Attempt.created))  # type: ignore[arg-type]
-        .order_by(Review.time, Review.id)
-    )
+def _current(session: Session, condition: ColumnElement[bool]) -> dict[int, Review]:
+    query = _counting().where(condition).order_by(Review.time, Review.id)
     return {review.analysis_id: review for review in session.scalars(query)}
+
+
+@cache
+def _of_one() -> Select[Review]:
+    newest_first = (Review.time.desc(), Review.id.desc())
+    return _counting().where(Analysis.id == bindparam("analysis")).order_by(*newest_first).limit(1)
+
+
+@cache
+def _counting() -> Select[Review]:
+    """Verdicts about the present attempts, put together once: every step of publishing asks for them."""
+    present = (Attempt.analysis_id == Analysis.id) & (Attempt.number == Analysis.attempt)
+    query = select(Review).join(Analysis, Review.analysis_id == Analysis.id).outerjoin(Attempt, present)
+    return query.where(or_(Attempt.id.is_(None), Review.time >= Attempt.created))
 
 
 def withheld(session: Session, analysis: Analysis) -> str | None:

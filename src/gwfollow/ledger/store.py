@@ -12,20 +12,37 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from copy import copy
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import URL, Connection, Engine, Select, bindparam, create_engine, event, inspect, make_url, select, text
+from sqlalchemy import (
+    URL,
+    Engine,
+    PoolProxiedConnection,
+    Select,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.orm import Session, contains_eager, joinedload
+from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 
 from gwfollow.errors import InputError, LedgerBusy, NotFound, StaleVersion
+from gwfollow.ledger.merge import PROJECT, keep_project
 from gwfollow.ledger.revision import HEAD
-from gwfollow.ledger.schema import Analysis, Attempt, Event, Journal, Outbox, now
+from gwfollow.ledger.schema import Analysis, Attempt, Configuration, Event, Job, Journal, Outbox, now
 from gwfollow.ledger.states import check_transition
 from gwfollow.ledger.suggest import nearly
 from gwfollow.naming import is_mock
@@ -81,6 +98,10 @@ class Ledger:
             raise InputError(f"ledger {shown}: {_first_line(error)}") from error
         return ledger
 
+    @cached_property
+    def _writer(self) -> Engine:
+        return writing(self.engine)
+
     def _check_revision(self, shown: str) -> None:
         with self.engine.connect() as connection:
             try:
@@ -107,10 +128,10 @@ class Ledger:
 
         Raises `StaleVersion` where another writer was first and `LedgerBusy` where the database did not let us in.
         """
-        writer = self.engine.execution_options(gwfollow_writes=True)
-        with _translated(), Session(writer, expire_on_commit=False) as session:
+        with _translated(), _WritingSession(self._writer, expire_on_commit=False) as session:
             change = Change(session, who=who, why=why)
             yield change
+            session.flush()  # a commit by itself does not, where the journal alone has something new
             session.commit()
 
     def run(self, action: Callable[[Change], T], *, who: str, why: str = "", tries: int = 20) -> T:
@@ -129,10 +150,28 @@ class Ledger:
         self.engine.dispose()
 
 
+class _WritingSession(Session):
+    """The session of a change.  Its entries of the journal go to the database in one statement with whatever else is flushed: as objects
+    of the session each would be a statement of its own, that asks for an id which nobody wants."""
+
+    def __init__(self, engine: Engine, **options: Any) -> None:
+        super().__init__(engine, **options)
+        self.entries: list[dict[str, Any]] = []
+
+    def flush(self, objects: Sequence[Any] | None = None) -> None:
+        super().flush(objects)
+        if self.entries:
+            entries, self.entries = self.entries, []
+            self.execute(_ENTER, entries)
+
+
+_ENTER = insert(cast(Table, Journal.__table__))
+
+
 class Change:
     """What may be done inside one transaction.  Each call that changes something writes its journal entry."""
 
-    def __init__(self, session: Session, *, who: str, why: str) -> None:
+    def __init__(self, session: _WritingSession, *, who: str, why: str) -> None:
         self.session, self.who, self.why = session, who, why
 
     # ---- finding -------------------------------------------------------------------------------------------------------
@@ -144,9 +183,8 @@ class Change:
 
     # ---- changing ------------------------------------------------------------------------------------------------------
     def journal(self, what: str, *, event: str | None = None, analysis: str | None = None, **details: Any) -> None:
-        self.session.add(
-            Journal(time=now(), who=self.who, why=self.why, what=what, event=event, analysis=analysis, details=details)
-        )
+        entry = {"time": now(), "who": self.who, "why": self.why, "what": what, "event": event, "analysis": analysis}
+        self.session.entries.append(entry | {"details": details})
 
     def set_status(self, analysis: Analysis, status: str, *, reason: str | None = None) -> None:
         """Move an analysis along the table of transitions; the same status again changes nothing but a new reason.
@@ -221,20 +259,46 @@ def find_event(session: Session, name: str) -> Event:
     return found
 
 
+# Put together once: that takes longer than the answer.  Every step asks for its event and its present attempt next, and one that only
+# reads for that one's jobs and the project's defaults as well: in the same question.
+
+
 @cache
-def _analysis_query() -> Select[Any]:
-    """Every step asks for its event, its present attempt and that one's jobs next: in the same question, which is put together once."""
+def _to_change() -> Select[Any]:
     wanted = Event.name == bindparam("event"), Analysis.name == bindparam("analysis")
-    loaded = contains_eager(Analysis.event), joinedload(Analysis.present).joinedload(Attempt.jobs)
-    return select(Analysis).join(Analysis.event).where(*wanted).options(*loaded)
+    loaded = contains_eager(Analysis.event), contains_eager(Analysis.present)
+    return select(Analysis).join(Analysis.event).outerjoin(Analysis.present).where(*wanted).options(*loaded)
+
+
+@cache
+def _to_look_at() -> Select[Any]:
+    query = select(Analysis, Event, Attempt, Job, Configuration.document).join(Analysis.event)
+    query = query.outerjoin(Analysis.present).outerjoin(Attempt.jobs).outerjoin(Configuration, Configuration.name == PROJECT)
+    return query.where(Event.name == bindparam("event"), Analysis.name == bindparam("analysis")).order_by(Job.number)
+
+
+def _look(session: Session, names: dict[str, str]) -> Analysis | None:
+    rows = session.execute(_to_look_at(), names).all()  # one for each job
+    if not rows:
+        return None
+    found, event_row, attempt, _, project = rows[0]
+    # by hand: the mapper takes half as long again for what is joined
+    set_committed_value(found, "event", event_row)
+    set_committed_value(found, "present", attempt)
+    if attempt is not None:
+        set_committed_value(attempt, "jobs", [job for _, _, _, job, _ in rows if job is not None])
+    keep_project(session, project or {})
+    return cast(Analysis, found)
 
 
 def find_analysis(session: Session, event: str, name: str) -> Analysis:
     """Raises `NotFound`, which says whether the event or the analysis is missing."""
-    found: Analysis | None = session.scalars(_analysis_query(), {"event": event, "analysis": name}).unique().one_or_none()
+    names = {"event": event, "analysis": name}
+    writes = isinstance(session, _WritingSession)
+    found: Analysis | None = session.scalars(_to_change(), names).one_or_none() if writes else _look(session, names)
     if found is None:
-        names = [analysis.name for analysis in find_event(session, event).analyses]
-        raise NotFound(f"event {event} has no analysis {name!r}{nearly(name, names)}")
+        others = [analysis.name for analysis in find_event(session, event).analyses]
+        raise NotFound(f"event {event} has no analysis {name!r}{nearly(name, others)}")
     return found
 
 
@@ -309,11 +373,26 @@ def _tune_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        # a writer takes the lock at once: a reader that turns writer cannot wait for it, it fails
-        writes = connection.get_execution_options().get("gwfollow_writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    _begin_with(engine, "BEGIN")
 
 
-__all__ = ["BUSY_SECONDS", "HEAD", "Change", "Ledger", "find_analysis", "find_event", "is_test"]
+def _begin_with(engine: Engine, statement: str) -> None:
+    """By the dialect: a listener to the engine's event `begin` makes SQLAlchemy look for listeners four times in every statement."""
+
+    def do_begin(connection: PoolProxiedConnection) -> None:
+        connection.cursor().execute(statement)
+
+    engine.dialect.do_begin = do_begin  # type: ignore[assignment, method-assign]
+
+
+def writing(engine: Engine) -> Engine:
+    """The same engine, whose transactions take SQLite's lock at once: a reader that turns writer cannot wait for it, it fails."""
+    writer = engine.execution_options()
+    if writer.dialect.name == "sqlite":
+        engine.connect().close()  # a dialect knows what it talks to after its first connection
+        writer.dialect = copy(writer.dialect)
+        _begin_with(writer, "BEGIN IMMEDIATE")
+    return writer
+
+
+__all__ = ["BUSY_SECONDS", "HEAD", "Change", "Ledger", "find_analysis", "find_event", "is_test", "writing"]

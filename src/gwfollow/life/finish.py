@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import delete
+from sqlalchemy import Select, Table, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from gwfollow.checksums import sha256_of
@@ -24,6 +25,7 @@ from gwfollow.life.refresh import refresh_after
 from gwfollow.life.retraction import taken
 from gwfollow.life.site import NoWork, Site, assets_of, current_attempt, last_job, pipeline_for, scheduler_name, task_for
 from gwfollow.life.submit import Submitted, hand_over
+from gwfollow.pipelines import registry
 from gwfollow.pipelines.base import Assets, CheckResult, Pipeline, Task
 from gwfollow.repository import outgoing
 from gwfollow.results.keep import Kept, keep, offers, record
@@ -76,6 +78,8 @@ def collect(site: Site, event: str, analysis: str) -> Collected:
 def process(site: Site, event: str, analysis: str) -> Submitted | None:
     """Ensure that the pipeline's own post-processing is with the scheduler; None where it has none or where it is done."""
     with site.ledger.read() as session:
+        if _nothing_follows(session, event, analysis):
+            return None
         row, task = _going_out(site, session, event, analysis)
         job, again = last_job(current_attempt(session, row), "post"), sent_on(row)
     if row.status in {"uploaded", "finalised"}:
@@ -91,6 +95,21 @@ def process(site: Site, event: str, analysis: str) -> Submitted | None:
         return None
     where = scheduler_name(task)
     return hand_over(site, event, analysis, work, scheduler=where, attempt=task.attempt, number=number, purpose="post")
+
+
+def _nothing_follows(session: Session, event: str, analysis: str) -> bool:
+    """Whether it is finished and its pipeline has no post-processing, as most have none: a few words of the row say that."""
+    row = session.execute(_standing(), {"event": event, "analysis": analysis}).first()
+    if row is None or row.status not in {"finished", "processing"} or row.reason or not row.attempt:
+        return False
+    return registry.find(row.pipeline).after_completion is Pipeline.after_completion
+
+
+@cache
+def _standing() -> Select[Any]:
+    row, of = Analysis.__table__.c, Event.__table__.c
+    query = select(row.status, row.reason, row.attempt, row.pipeline).join(Event.__table__, row.event_id == of.id)
+    return query.where(of.name == bindparam("event"), row.name == bindparam("analysis"))
 
 
 def publish(site: Site, event: str, analysis: str) -> list[str]:
@@ -164,9 +183,11 @@ def _record(
         raise NoWork(f"{event}/{analysis} is {row.status} at attempt {row.attempt}")
     if row.status in SATISFIES:
         return  # another run was first
-    change.session.execute(delete(Asset).where(Asset.attempt_id == attempt.id))
-    for name, label, path, sha256, size in rows:
-        change.session.add(Asset(attempt_id=attempt.id, name=name, label=label, path=str(path), sha256=sha256, size=size))
+    change.session.execute(_NO_ASSETS, {"attempt": attempt.id})
+    if rows:
+        names = ("attempt_id", "name", "label", "path", "sha256", "size")
+        values = [(attempt.id, name, label, str(path), sha256, size) for name, label, path, sha256, size in rows]
+        change.session.execute(_NEW_ASSETS, [dict(zip(names, one, strict=True)) for one in values])
     attempt.state, attempt.ended = "collected", now()
     change.set_status(row, "finished", reason=None)
     found = {f"{name}.{label}" if label else name: sha256 for name, label, _, sha256, _ in rows}
@@ -176,6 +197,12 @@ def _record(
     change.session.flush()
     outgoing.psds(change, row, attempt, site.settings)
     refresh_after(change, row)
+
+
+# nothing of the session is an asset: by their table these statements take a third of what they take by the class
+_ASSETS = cast(Table, Asset.__table__)
+_NEW_ASSETS = insert(_ASSETS)
+_NO_ASSETS = delete(_ASSETS).where(_ASSETS.c.attempt_id == bindparam("attempt"))
 
 
 def _kept(site: Site, task: Task, assets: Assets, files: Mapping[str, Path]) -> list[Kept]:

@@ -7,8 +7,9 @@ the others are all that is left; a result that came while one that takes it was 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 
-from sqlalchemy import or_, select, true
+from sqlalchemy import CompoundSelect, bindparam, false, select, true, union_all
 from sqlalchemy.orm import Session
 
 from gwfollow.ledger.merge import merged_document
@@ -99,15 +100,26 @@ def _remade(session: Session, row: Analysis, attempt: Attempt) -> str:
 
 def _onlookers(session: Session, analysis: Analysis) -> list[Analysis]:
     """Analyses whose needs may speak of this one."""
-    # two ways into the table, each with its index: the cost must not grow with the other events
-    edges = select(Need.analysis_id).where(Need.needed_id == analysis.id)
-    same_event = select(Analysis.id).where(Analysis.event_id == analysis.event_id)
-    looks = select(Need.analysis_id).where(Need.dynamic, Need.analysis_id.in_(same_event))
-    rows = session.scalars(
-        select(Analysis).where(or_(Analysis.id.in_(edges), Analysis.id.in_(looks))).order_by(Analysis.id)
-    ).all()
-    others = affected_projects(session, [analysis.event.name])
+    found = session.execute(_looking(), {"analysis": analysis.id, "event": analysis.event_id}).all()
+    ids = {row_id for row_id, of_project in found if not of_project}
+    rows = session.scalars(select(Analysis).where(Analysis.id.in_(ids)).order_by(Analysis.id)).all() if ids else []
+    of_projects = any(of_project for _, of_project in found)
+    others = affected_projects(session, [analysis.event.name]) if of_projects else []
     return [row for row in dict.fromkeys([*rows, *others]) if row is not analysis]
+
+
+@cache
+def _looking() -> CompoundSelect[int, bool]:
+    """Ids of those that wait for one analysis or look at its event, and of all that span events: one question, since mostly there are none.
+
+    Each part has its index: the cost must not grow with the other events.
+    """
+    need, row, of = Need.__table__.c, Analysis.__table__.c, Event.__table__.c
+    edges = select(need.analysis_id, false()).where(need.needed_id == bindparam("analysis"))
+    same_event = select(row.id).where(row.event_id == bindparam("event"))
+    looks = select(need.analysis_id, false()).where(need.dynamic, need.analysis_id.in_(same_event))
+    of_projects = select(row.id, true()).join(Event.__table__, row.event_id == of.id).where(of.name == PROJECT)
+    return union_all(edges, looks, of_projects)
 
 
 def _look_again(change: Change, rows: Sequence[Analysis]) -> list[Analysis]:

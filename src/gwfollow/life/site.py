@@ -6,10 +6,11 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from gwfollow import schedulers
@@ -87,9 +88,15 @@ def attempt_folder(settings: Settings, analysis: Analysis, number: int) -> Path:
 def assets_of(session: Session, attempt: Attempt) -> dict[str, dict[str, AssetFile]]:
     """What an attempt made: asset name -> label -> file."""
     found: dict[str, dict[str, AssetFile]] = {}
-    for asset in session.scalars(select(Asset).where(Asset.attempt_id == attempt.id).order_by(Asset.id)):
-        found.setdefault(asset.name, {})[asset.label] = AssetFile(Path(asset.path), asset.sha256)
+    for name, label, path, sha256 in session.execute(_assets(), {"attempt": attempt.id}):
+        found.setdefault(name, {})[label] = AssetFile(Path(path), sha256)
     return found
+
+
+@cache
+def _assets() -> Select[str, str, str, str]:
+    columns = (Asset.name, Asset.label, Asset.path, Asset.sha256)
+    return select(*columns).where(Asset.attempt_id == bindparam("attempt")).order_by(Asset.id)
 
 
 def task_for(session: Session, analysis: Analysis, attempt: Attempt, settings: Settings) -> Task:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import enum
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, Update, bindparam, select, update
 
 from gwfollow.errors import PipelineError, SchedulerSilent, TransientError, explain
-from gwfollow.ledger.schema import Job, now
+from gwfollow.ledger.schema import Analysis, Attempt, Event, Job, now
 from gwfollow.ledger.states import SATISFIES
 from gwfollow.ledger.steering import begun, sent_on
 from gwfollow.ledger.store import Change, find_analysis
@@ -95,7 +96,7 @@ def expect(site: Site, event: str, analysis: str, waiter: str, *, purpose: str =
     """Record that the task `waiter` (its identity and try) waits for the analysis' job."""
 
     def action(change: Change) -> None:
-        job = last_job(current_attempt(change.session, change.analysis(event, analysis)), purpose)
+        job = _present_job(change, event, analysis, purpose)
         if job is not None and waiter not in job.waiters:
             job.waiters = [*job.waiters, waiter]
 
@@ -126,7 +127,7 @@ def forget(site: Site, event: str, analysis: str, waiter: str, *, purpose: str =
     """The task `waiter` no longer waits."""
 
     def action(change: Change) -> None:
-        job = last_job(current_attempt(change.session, change.analysis(event, analysis)), purpose)
+        job = _present_job(change, event, analysis, purpose)
         if job is not None and waiter in job.waiters:
             job.waiters = [w for w in job.waiters if w != waiter]
 
@@ -226,10 +227,27 @@ def _goes_on(site: Site, event: str, analysis: str, purpose: str, found: _InHand
     site.ledger.run(action, who=site.who)
 
 
+@cache
+def _end() -> Update:
+    """Compare-and-set in one statement: what is no longer *submitted* stays as it is."""
+    there = (Job.key == bindparam("which"), Job.state == "submitted")
+    return update(Job.__table__).where(*there).values(state="ended", version=Job.version + 1)  # type: ignore[arg-type]
+
+
 def _ended(change: Change, key: str, status: JobStatus) -> None:
-    job = change.session.scalar(select(Job).where(Job.key == key))
-    if job is not None and job.state == "submitted":
-        job.state, job.ended, job.outcome = "ended", now(), _plain(status)
+    change.session.execute(_end(), {"which": key, "ended": now(), "outcome": _plain(status)})
+
+
+@cache
+def _newest_job() -> Select[Job]:
+    query = select(Job).join(Job.attempt).join(Attempt.analysis).join(Analysis.event)
+    wanted = (Event.name == bindparam("event"), Analysis.name == bindparam("analysis"), Attempt.number == Analysis.attempt)
+    return query.where(*wanted, Job.purpose == bindparam("purpose")).order_by(Job.number.desc()).limit(1)
+
+
+def _present_job(change: Change, event: str, analysis: str, purpose: str) -> Job | None:
+    """The newest job of the present attempt, and nothing else: every wait asks for it twice."""
+    return change.session.scalar(_newest_job(), {"event": event, "analysis": analysis, "purpose": purpose})
 
 
 def _plain(status: JobStatus) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Select, Table, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from gwfollow.checksums import sha256_of
@@ -24,6 +25,7 @@ NO_POSTERIOR = frozenset({"scan", "config", "data quality"})
 #: the asset that is a page: what it links to lies beside it
 PAGES = "pages"
 _LONGEST_NAME = 255
+_NEW = insert(cast(Table, Result.__table__))
 
 
 @dataclass(frozen=True)
@@ -107,21 +109,28 @@ def _keep(store: Store, offer: Offer, alone: Collection[Path]) -> Kept:
 def record(change: Change, attempt: Attempt, kept: Iterable[Kept]) -> None:
     """The rows of an attempt's results: a new one, or the present one written over."""
     kept = list(kept)
-    present = {
-        (r.name, r.label, r.filename): r for r in change.session.scalars(select(Result).where(Result.attempt_id == attempt.id))
-    }
+    present = {(r.name, r.label, r.filename): r for r in change.session.scalars(_of_attempt(), {"attempt": attempt.id})}
+    new: list[dict[str, Any]] = []
     for one in kept:
         row = present.get((one.name, one.label, one.filename))
         if row is None:
-            row = Result(attempt_id=attempt.id, name=one.name, label=one.label, filename=one.filename)
-            change.session.add(row)
-        row.sha256, row.size, row.summary = one.sha256, one.size, dict(one.summary)
+            names = {"name": one.name, "label": one.label, "filename": one.filename}
+            new.append(names | {"attempt_id": attempt.id, "sha256": one.sha256, "size": one.size, "summary": dict(one.summary)})
+        else:
+            row.sha256, row.size, row.summary = one.sha256, one.size, dict(one.summary)
+    if new:
+        change.session.execute(_NEW, new)
     if kept:
         analysis = attempt.analysis
         details: dict[str, Any] = {"results": {one.filename: one.sha256 for one in kept}}
         if faults := {one.filename: one.summary["error"] for one in kept if "error" in one.summary}:
             details["not summarised"] = faults
         change.journal(f"{len(kept)} results stored", event=analysis.event.name, analysis=analysis.name, **details)
+
+
+@cache
+def _of_attempt() -> Select[Result]:
+    return select(Result).where(Result.attempt_id == bindparam("attempt"))
 
 
 @dataclass(frozen=True)
