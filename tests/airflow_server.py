@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 from gwfollow.naming import EVENT_FILES
+from gwfollow.sandbox.airflow import free_port
 
 #: one DAG for each event in events.json, as pe_operators.event_dags makes them from the ledger
 EVENTS = """
@@ -32,7 +32,7 @@ for name, (event_id, revision) in events.items():
             EmptyOperator(task_id="plan")
         globals()[dag.dag_id] = dag
 """
-READY_SECONDS = 120.0
+READY_SECONDS = 200.0
 
 
 class AirflowServer:
@@ -42,8 +42,7 @@ class AirflowServer:
         """`events`: name -> (id of its row in the ledger, revision)."""
         self.folder = folder
         self.password = secrets.token_hex(8)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         (folder / "dags" / "events").mkdir(parents=True)
         (folder / "plugins").mkdir()

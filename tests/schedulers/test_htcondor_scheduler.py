@@ -203,7 +203,9 @@ def test_progress_of_a_dag_is_seen_and_its_removal_removes_the_nodes(condor: HTC
     while subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split():
         assert time.monotonic() < end
         time.sleep(0.5)
-    assert (tmp_path / "chain.dag.rescue001").exists()
+    until(
+        condor, job_id, lambda status: (tmp_path / "chain.dag.rescue001").exists()
+    )  # DAGMan writes it while its job is being removed
 
 
 def test_a_held_node_is_told_as_the_hold_of_its_dag_and_a_release_reaches_held_nodes(

@@ -94,10 +94,9 @@ def test_bilbys_own_plugin_builds_with_bilby_pipe_and_the_pool_takes_its_dag(sit
     assert submitted.key == f"{EVENT}/pe/1"
     scheduler = site.scheduler("htcondor")
     assert scheduler.find(submitted.key) == [submitted.job_id]
-    for _ in range(60):  # until DAGMan has read it
-        status = scheduler.query([submitted.job_id])[submitted.job_id]
-        if status.nodes_total:
-            break
+    end = time.monotonic() + 120  # until DAGMan has read it
+    while not (status := scheduler.query([submitted.job_id])[submitted.job_id]).nodes_total:
+        assert time.monotonic() < end, status
         time.sleep(0.5)
     assert status.state is JobState.RUNNING
     assert status.nodes_total == dag.read_text().count("\nJOB ") + dag.read_text().startswith("JOB ")

@@ -77,12 +77,13 @@ def wait_until_back(condor: HTCondor) -> None:
 
 # ---- whoever submits is killed -----------------------------------------------------------------------------------------------
 CALLER = """
-import sys
+import os, sys
 from pathlib import Path
 from gwfollow.schedulers.base import Job, Resources
 from gwfollow.schedulers.htcondor import HTCondor
 condor = HTCondor()
 condor.query(["0.0"])
+os.nice(10)  # on a loaded machine it must not be done before the test comes to kill it
 print("ready", flush=True)
 folder = Path(sys.argv[1])
 job = Job(Path("/bin/sh"), ("-c", "echo run >> runs"), folder, "job", Resources(memory_mb=64))

@@ -52,16 +52,16 @@ def until(condition: Callable[[], bool], seconds: float = 120) -> None:
         time.sleep(0.2)
 
 
-def workers(folder: Path) -> list[int]:
-    """Processes that scan into the folder; those that a worker has started come after it."""
-    found = []
+def workers(folder: Path) -> dict[int, int]:
+    """Processes that scan into the folder, each with its parent."""
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "cwd").readlink() == folder and b"gwfollow.scans.worker" in (process / "cmdline").read_bytes():
-                found.append(int(process.name))
+                found[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
-    return sorted(found)
+    return found
 
 
 def write(frames: Path, kind: str, names: list[str], gps: int) -> None:
@@ -89,7 +89,8 @@ def test_a_scan_whose_job_is_killed_goes_on_by_channel_and_ends_complete(pool: P
     until(lambda: (folder / DONE).is_file() and len((folder / DONE).read_bytes().splitlines()) == 2)
     before = (folder / DONE).read_bytes()
     first = workers(folder)
-    os.kill(first[0], signal.SIGKILL)
+    (head,) = (pid for pid, parent in first.items() if parent not in first)
+    os.kill(head, signal.SIGKILL)
     write(frames, "H1_LATE", ["H1:B-1"], gps)
     asyncio.run(follow(site, SCAN))
 

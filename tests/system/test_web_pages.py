@@ -29,6 +29,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
 ]
 WAIT = 30_000  # ms; a busy machine draws slowly
+playwright.expect.set_options(timeout=WAIT)
 
 
 @dataclass
@@ -110,7 +111,7 @@ def admin(sit: Callable[[str], Seat]) -> Iterator[Seat]:
     seat.complaints.clear()
 
 
-def until(true: Callable[[], bool], seconds: float = 90.0) -> None:
+def until(true: Callable[[], bool], seconds: float = 240.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it has not come true"
