@@ -6,6 +6,7 @@ import multiprocessing
 import random
 import resource
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Sequence
@@ -63,6 +64,31 @@ def test_a_change_is_stored_with_its_journal_entry(ledger: Ledger) -> None:
         entry = session.scalars(select(Journal)).one()
         assert (entry.who, entry.why, entry.what) == ("alice@ldas", "new calibration", "ready -> wait")
         assert entry.time.tzinfo is not None
+
+
+def test_the_journal_alone_is_stored_too_and_a_change_reads_its_own_entries(ledger: Ledger) -> None:
+    with ledger.change(who="alice") as change:
+        change.journal("first")
+        change.journal("second", event="GW150914")
+        seen = list(change.session.scalars(select(Journal.what).order_by(Journal.id)))
+        change.journal("third")
+    assert seen == ["first", "second"]
+    assert journal(ledger) == ["first", "second", "third"]
+
+
+def test_a_writer_takes_the_lock_of_sqlite_at_once_and_a_reader_never(sqlite_url: str) -> None:
+    ledger = Ledger.open(sqlite_url)
+    other = sqlite3.connect(str(ledger.engine.url.database), timeout=0, isolation_level=None)
+    with ledger.read() as session:
+        session.scalars(select(Event)).all()
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+    with ledger.change(who="test") as change:
+        change.session.scalars(select(Event)).all()
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    other.close()
+    ledger.close()
 
 
 def test_a_change_that_fails_leaves_nothing_behind(ledger: Ledger) -> None:
