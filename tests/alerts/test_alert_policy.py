@@ -312,6 +312,15 @@ def test_a_template_that_is_wrong_is_told_by_name(made: Path, text: str, message
         rendered(made, CBC)
 
 
+def test_a_template_may_have_nothing_for_an_event(made: Path) -> None:
+    write(
+        made,
+        "{# a loop #}\n{% for ifo in instruments or [] %}\nkind: analysis\nname: a-{{ ifo }}\npipeline: psd\n---\n{% endfor %}",
+    )
+    assert rendered(made, State(superevent_id="S250101a", instruments=())) == []
+    assert rendered(made, State(superevent_id="S250101a", instruments=("H1",)))[0].name == "a-H1"
+
+
 def test_a_template_outside_its_folder_is_not_read(made: Path) -> None:
     (made / "secret").write_text("kind: analysis\nname: stolen\npipeline: psd\n")
     (made / "blueprints" / "link").symlink_to(made / "secret")

@@ -93,6 +93,20 @@ def test_check_finds_a_template_that_cannot_be_rendered(
         run("check")
 
 
+def test_check_warns_of_a_template_that_gives_nothing(
+    run: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "blueprints").mkdir()
+    loop = "{% for ifo in DETECTORS %}---\nkind: analysis\nname: a-{{ ifo }}\npipeline: psd\n{% endfor %}"
+    (tmp_path / "blueprints" / "some.j2").write_text(loop.replace("DETECTORS", "instruments or []"))
+    (tmp_path / "blueprints" / "none.j2").write_text(loop.replace("DETECTORS", "[]"))
+    (tmp_path / "alert_policy.yaml").write_text("rules: [{name: a, do: {apply: [some.j2, none.j2]}}]")
+    monkeypatch.setenv("GWFOLLOW_CONFIGS", str(tmp_path))
+    done = CliRunner().invoke(group, ["policy", "check"])
+    assert done.stderr == "warning: template none.j2 gives nothing for any example\n"
+    assert "2 templates, all right" in done.stdout
+
+
 def test_explain_says_what_every_rule_says_and_what_would_be_done(run: Callable[..., str], files: list[str]) -> None:
     text = run("explain", *files)
     assert "S250101a: what its alerts say" in text

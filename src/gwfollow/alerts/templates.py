@@ -73,6 +73,7 @@ def variables(name: str, state: State) -> dict[str, Any]:
 def render(env: ImmutableSandboxedEnvironment, template: str, name: str, state: State) -> list[Blueprint]:
     """The blueprints of one template for one event: analyses, and what it adds to the event's own document.
 
+    None where it has nothing for such an event, as a loop over detectors that nobody has named.
     Raises `InputError` that names the template.
     """
     place = f"template {template}"
@@ -84,7 +85,7 @@ def render(env: ImmutableSandboxedEnvironment, template: str, name: str, state: 
         raise InputError(f"{place}: {str(error).strip() or type(error).__name__}") from None
     except Exception as error:  # what a template computes with a value that is not there
         raise InputError(f"{place}: {type(error).__name__}: {error}") from None
-    blueprints = read_text(text, f"{place} for {name}").blueprints
+    blueprints = read_text(text, f"{place} for {name}", may_be_empty=True).blueprints
     for blueprint in blueprints:
         _check(blueprint, name)
     return blueprints

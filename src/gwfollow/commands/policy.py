@@ -50,8 +50,11 @@ def _rendered(policy: Policy, settings: Settings, states: list[State]) -> list[s
     from gwfollow.life.door import Door
 
     env, door, project = templates.environment(settings.configs_folder), Door(settings.configs_folder), _project(settings)
+    silent = set(policy.templates)
     for state in states:
-        found = [one for name in policy.templates for one in templates.render(env, name, state.superevent_id, state)]
+        given = {name: templates.render(env, name, state.superevent_id, state) for name in policy.templates}
+        silent -= {name for name, some in given.items() if some}
+        found = [one for some in given.values() for one in some]
         document = {"interferometers": list(state.instruments or ())}
         event = Event(
             name=state.superevent_id,
@@ -63,7 +66,7 @@ def _rendered(policy: Policy, settings: Settings, states: list[State]) -> list[s
             row = Analysis(name=one.name, pipeline=one.pipeline, document=one.document)
             if wrong := door.objection(one.pipeline, one.place, partial(merge_rows, project, event, row)):
                 raise InputError(f"{one.place}, {wrong.place}", wrong.found, wrong.expected)
-    return door.warnings
+    return door.warnings + [f"template {name} gives nothing for any example" for name in sorted(silent)]
 
 
 def _project(settings: Settings) -> Mapping[str, Any]:

@@ -82,12 +82,12 @@ def read_file(source: str, hosts: Sequence[str] = ()) -> Reading:
     return _read(open_source(source, hosts))
 
 
-def read_text(text: str, name: str) -> Reading:
-    """Blueprints in `text`; `name` begins every message."""
-    return _read(Source(name, text))
+def read_text(text: str, name: str, *, may_be_empty: bool = False) -> Reading:
+    """Blueprints in `text`; `name` begins every message.  None at all is a mistake, unless it `may_be_empty`."""
+    return _read(Source(name, text), may_be_empty)
 
 
-def _read(source: Source) -> Reading:
+def _read(source: Source, may_be_empty: bool = False) -> Reading:
     reading = Reading()
     try:
         for plain, place in documents(source, reading.warnings):
@@ -96,7 +96,7 @@ def _read(source: Source) -> Reading:
         if (what := _is_elsewhere(source.text)) is not None:
             raise InputError(f"{source.name}: is {what[0]}, not a blueprint; `{what[1]} FILE` reads it") from None
         raise
-    if not reading.blueprints:
+    if not reading.blueprints and not may_be_empty:
         raise InputError(f"{source.name}: no document in it")
     return reading
 
