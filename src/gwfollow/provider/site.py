@@ -58,7 +58,9 @@ def deliver(site: Site, *, gracedb_conn_id: str | None, seconds: float = 20.0) -
     from gwfollow.provider.hooks.gracedb import GraceDBHook
 
     client = GraceDBHook(gracedb_conn_id).client() if gracedb_conn_id else None
-    return str(deliver_outbox(site.ledger, destinations(site.settings, site.ledger, gracedb=client), who=site.who, deadline=seconds))
+    return str(
+        deliver_outbox(site.ledger, destinations(site.settings, site.ledger, gracedb=client), who=site.who, deadline=seconds)
+    )
 
 
 def run_is_active(settings: Settings) -> Callable[[str], bool] | None:
