@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, text
 
-from gwfollow.ledger.store import writing
+from gwfollow.ledger.engine import writing
 
 #: number of the advisory lock that lets one process at a time migrate a PostgreSQL ledger ("gwfollow" in ASCII)
 _LOCK = 0x6777666F6C6C6F77

@@ -14,32 +14,18 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import (
-    URL,
-    Engine,
-    PoolProxiedConnection,
-    Select,
-    Table,
-    bindparam,
-    create_engine,
-    event,
-    insert,
-    inspect,
-    make_url,
-    select,
-    text,
-)
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy import Engine, Select, Table, bindparam, insert, inspect, select, text
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, contains_eager
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 
 from gwfollow.errors import InputError, LedgerBusy, NotFound, StaleVersion
+from gwfollow.ledger.engine import make_engine, parsed_url, writing
 from gwfollow.ledger.merge import PROJECT, keep_project
 from gwfollow.ledger.revision import HEAD
 from gwfollow.ledger.schema import Analysis, Attempt, Configuration, Event, Job, Journal, Outbox, now
@@ -51,8 +37,6 @@ T = TypeVar("T")
 
 #: destinations that are our own: a test event has its runs like any other, and its folders are cleaned
 INSIDE = frozenset({"airflow", "disk"})
-#: seconds that a writer waits for others before it gives up
-BUSY_SECONDS = 60.0
 
 
 class Ledger:
@@ -76,14 +60,14 @@ class Ledger:
         InputError : not a URL, or no ledger there (the text says which command makes one)
         LedgerBusy : the server does not answer
         """
-        parsed = _parsed(url, password)
+        parsed = parsed_url(url, password)
         shown = parsed.render_as_string(hide_password=True)
         sqlite = parsed.get_backend_name() == "sqlite"
         if sqlite and parsed.database and not create and not Path(parsed.database).is_file():
             raise NotFound(f"no ledger at {shown}; 'gwfollow init' makes one")
         if sqlite and parsed.database and create:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = _engine(parsed, shown)
+        engine = make_engine(parsed, shown)
         ledger = cls(engine)
         try:
             if create:
@@ -333,66 +317,4 @@ def _first_line(error: Exception) -> str:
     return str(getattr(error, "orig", error)).strip().partition("\n")[0]
 
 
-def _parsed(url: str, password: str | None) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise InputError("ledger URL", "(not shown)", "sqlite:////path or postgresql+psycopg://user@host/database") from None
-    if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    return parsed if password is None else parsed.set(password=password)
-
-
-def _engine(url: URL, shown: str) -> Engine:
-    sqlite = url.get_backend_name() == "sqlite"
-    try:
-        engine = create_engine(url, **_engine_options(sqlite))
-    except (ArgumentError, ImportError) as error:  # a password for a SQLite file, a database that no driver is installed for
-        raise InputError(
-            f"ledger {shown}", type(error).__name__, "a SQLite file, or a PostgreSQL server with its driver"
-        ) from None
-    if sqlite:
-        _tune_sqlite(engine)
-    return engine
-
-
-def _engine_options(sqlite: bool) -> dict[str, Any]:
-    if sqlite:
-        return {"connect_args": {"timeout": BUSY_SECONDS}}
-    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
-
-
-def _tune_sqlite(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def on_connect(connection: Any, _: Any) -> None:
-        # autocommit at the driver: this module says BEGIN itself
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")  # a power cut loses no committed change
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-    _begin_with(engine, "BEGIN")
-
-
-def _begin_with(engine: Engine, statement: str) -> None:
-    """By the dialect: a listener to the engine's event `begin` makes SQLAlchemy look for listeners four times in every statement."""
-
-    def do_begin(connection: PoolProxiedConnection) -> None:
-        connection.cursor().execute(statement)
-
-    engine.dialect.do_begin = do_begin  # type: ignore[assignment, method-assign]
-
-
-def writing(engine: Engine) -> Engine:
-    """The same engine, whose transactions take SQLite's lock at once: a reader that turns writer cannot wait for it, it fails."""
-    writer = engine.execution_options()
-    if writer.dialect.name == "sqlite":
-        engine.connect().close()  # a dialect knows what it talks to after its first connection
-        writer.dialect = copy(writer.dialect)
-        _begin_with(writer, "BEGIN IMMEDIATE")
-    return writer
-
-
-__all__ = ["BUSY_SECONDS", "HEAD", "Change", "Ledger", "find_analysis", "find_event", "is_test", "writing"]
+__all__ = ["HEAD", "Change", "Ledger", "find_analysis", "find_event", "is_test"]

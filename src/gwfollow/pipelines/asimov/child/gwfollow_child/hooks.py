@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .configuration import configure
-from .main import fault
+from .faults import fault
 from .plain import apply, changes, is_plain, plain
 from .plugins import load, open_table
 from .recorders import Book, lead_bindings, lead_path

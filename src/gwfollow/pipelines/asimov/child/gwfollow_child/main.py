@@ -10,8 +10,9 @@ import json
 import os
 import signal
 import sys
-import traceback
 from typing import Any
+
+from .faults import fault
 
 
 def main() -> None:
@@ -42,13 +43,6 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
         answer["hooks"].append({"hook": "__init__", "error": fault(error)})
     answer["submitted"] = book.read()
     return answer
-
-
-def fault(error: BaseException) -> dict[str, str]:
-    """An exception for the answer: its type, its text and the whole traceback (which goes to the log too)."""
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    sys.stderr.write(text)
-    return {"type": type(error).__name__, "text": str(error), "traceback": text}
 
 
 def _die_with_parent() -> None:
