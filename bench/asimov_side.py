@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from blueprints import all_analyses, all_events, analysis, write
@@ -96,7 +97,9 @@ class Asimov:
         return len(lines)
 
     def in_status(self, status: str) -> int:
-        with sqlite3.connect(self.project / ".asimov" / "ledger.db") as connection:
+        with closing(
+            sqlite3.connect(self.project / ".asimov" / "ledger.db")
+        ) as connection:  # `with` alone leaves it to the garbage collector
             return int(connection.execute("SELECT count(*) FROM productions WHERE status = ?", (status,)).fetchone()[0])
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from blueprints import PIPELINE, all_analyses, all_events, analysis, write
@@ -87,7 +88,9 @@ class GWFollow:
         return len(lines)
 
     def in_status(self, status: str) -> int:
-        with sqlite3.connect(self.folder / "home" / "ledger.db") as connection:
+        with closing(
+            sqlite3.connect(self.folder / "home" / "ledger.db")
+        ) as connection:  # `with` alone leaves it to the garbage collector
             return int(connection.execute("SELECT count(*) FROM analyses WHERE status = ?", (status,)).fetchone()[0])
 
     @property
