@@ -8,19 +8,19 @@ of JSON: ``{"files", "bytes"}``,
 from __future__ import annotations
 
 import errno
-import json
 import os
 import pickle
 import signal
 import sys
 import threading
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import Any
 
 from gwfollow.errors import GWFollowError, InputError, TransientError, explain
 from gwfollow.ledger.store import Ledger
 from gwfollow.life.clean import clean
 from gwfollow.life.site import Site
+from gwfollow.pipelines import pipe
 from gwfollow.settings import Settings
 
 #: of a disk that answers, and says no
@@ -28,17 +28,10 @@ _NO = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 def main() -> None:
-    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a pipeline prints must not stand before the answer
-    _say(answers, {})
+    questions, answers = sys.stdin.buffer, pipe.answers()
     question = pickle.load(questions)  # noqa: S301  from the process that started this one, through its own pipe
     threading.Thread(target=_end_with_the_other, args=(questions,), daemon=True).start()
-    _say(answers, answer(*question))
-
-
-def _say(answers: TextIO, what: Mapping[str, Any]) -> None:
-    answers.write(json.dumps(what) + "\n")
-    answers.flush()
+    pipe.say(answers, answer(*question))
 
 
 def _end_with_the_other(questions: Any) -> None:

@@ -7,10 +7,8 @@ process of its own (`gwfollow.life.clean_worker`), which is killed when it takes
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pickle
-import select
 import signal
 import subprocess
 import sys
@@ -19,6 +17,7 @@ from typing import Any
 from gwfollow.errors import PermanentError, RemoteSilent
 from gwfollow.ledger.outbox import Message
 from gwfollow.ledger.store import Ledger
+from gwfollow.pipelines import pipe
 from gwfollow.settings import Settings
 
 #: s for one message; what has been deleted until then stays deleted, and the next try goes on
@@ -68,23 +67,19 @@ class DiskCleaner:
 
     def _answer(self, process: subprocess.Popen[bytes], question: bytes) -> dict[str, Any]:
         """Its standard input stays open: the process ends when we do."""
-        _line(process, START_SECONDS, "the process that deletes did not start")
-        assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(question)
-            process.stdin.flush()
-        return _line(process, self.seconds, "the files of its attempts did not answer")
-
-
-def _line(process: subprocess.Popen[bytes], seconds: float, otherwise: str) -> dict[str, Any]:
-    assert process.stdout is not None
-    if not select.select([process.stdout], [], [], seconds)[0]:
-        raise RemoteSilent(f"{otherwise} within {seconds:.0f} s")
-    line = process.stdout.readline()
-    if not line:
-        raise PermanentError("the process that deletes ended without a word: was it killed, or has the pipeline's hook ended it?")
-    found: dict[str, Any] = json.loads(line)
-    return found
+        try:
+            pipe.line(process, START_SECONDS, "the process that deletes did not start")
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(question)
+                process.stdin.flush()
+            return pipe.line(process, self.seconds, "the files of its attempts did not answer")
+        except pipe.NoAnswer as error:
+            raise RemoteSilent(str(error)) from None
+        except EOFError:
+            raise PermanentError(
+                "the process that deletes ended without a word: was it killed, or has the pipeline's hook ended it?"
+            ) from None
 
 
 __all__ = ["DiskCleaner"]

@@ -8,24 +8,23 @@ in a new one.  A row's time is when the analysis was first seen to be that far, 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import pickle
 import random
-import select
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import IO, Any
+from typing import IO
 
-from sqlalchemy import select as select_rows
+from sqlalchemy import select
 
 from gwfollow.errors import GWFollowError
 from gwfollow.ledger.schema import Analysis, Attempt, Event, ProgressMark, now
 from gwfollow.ledger.store import Change
 from gwfollow.life.site import Site, last_job, task_for
+from gwfollow.pipelines import pipe
 from gwfollow.pipelines.base import Progress, Task
 from gwfollow.schedulers.base import JobStatus
 
@@ -84,7 +83,7 @@ def mark_all(site: Site, *, seconds: float = 40.0, each: float = 5.0) -> Looked:
 
 def _running(site: Site) -> list[_Running]:
     query = (
-        select_rows(Analysis, Attempt)
+        select(Analysis, Attempt)
         .join(Event, Analysis.event_id == Event.id)
         .join(Attempt, (Attempt.analysis_id == Analysis.id) & (Attempt.number == Analysis.attempt))
         .where(Event.active, Analysis.status.in_(_RUNNING))
@@ -189,11 +188,11 @@ class Asker:
             assert process.stdin is not None
             pickle.dump(task, process.stdin)
             process.stdin.flush()
-            answer = _line(process, seconds, "its pipeline did not answer")
-        except PipelineDidNotSay:
+            answer = pipe.line(process, seconds, "its pipeline did not answer")
+        except pipe.NoAnswer as error:
             self._end()
-            raise
-        except (OSError, ValueError) as error:
+            raise PipelineDidNotSay(str(error)) from None
+        except (OSError, EOFError, ValueError) as error:
             self._end()
             raise PipelineDidNotSay("its pipeline ended the process that asked it") from error
         if "failed" in answer:
@@ -209,7 +208,7 @@ class Asker:
                 stderr=subprocess.DEVNULL,
                 cwd="/",
             )
-            _line(self._process, START_SECONDS, "the process that asks pipelines did not start")
+            pipe.line(self._process, START_SECONDS, "the process that asks pipelines did not start")
         return self._process
 
     def _end(self) -> None:
@@ -224,14 +223,6 @@ class Asker:
 
 class PipelineDidNotSay(GWFollowError):
     """Why there is no progress to show."""
-
-
-def _line(process: subprocess.Popen[bytes], seconds: float, otherwise: str) -> dict[str, Any]:
-    assert process.stdout is not None
-    if not select.select([process.stdout], [], [], seconds)[0]:
-        raise PipelineDidNotSay(f"{otherwise} within {seconds:.0f} s")
-    found: dict[str, Any] = json.loads(process.stdout.readline())
-    return found
 
 
 def _close(stream: IO[bytes] | None) -> None:

@@ -6,14 +6,12 @@ standard output, and so is a first line when it can be asked.  It imports no mor
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import pickle
 import sys
-from typing import Any, TextIO
+from typing import Any
 
-from gwfollow.pipelines import registry
+from gwfollow.pipelines import pipe, registry
 from gwfollow.pipelines.base import Progress
 
 #: the longest text that a pipeline may say
@@ -21,20 +19,13 @@ LONGEST = 200
 
 
 def main() -> None:
-    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a pipeline prints must not stand among the answers
-    _say(answers, {})
+    questions, answers = sys.stdin.buffer, pipe.answers()
     while True:
         try:
             task = pickle.load(questions)  # noqa: S301  from the process that started this one, through its own pipe
         except EOFError:
             return
-        _say(answers, _answer(task))
-
-
-def _say(answers: TextIO, what: dict[str, Any]) -> None:
-    answers.write(json.dumps(what) + "\n")
-    answers.flush()
+        pipe.say(answers, _answer(task))
 
 
 def _answer(task: Any) -> dict[str, Any]:
